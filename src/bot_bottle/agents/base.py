@@ -1,0 +1,73 @@
+"""The contract of an agent provider: how one coding agent is installed, told its prompt and started."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot_bottle.manifest.spec import BottleSpec, Credential, Rule
+from bot_bottle.plans.bottle import AgentProvision
+
+CA_VARIABLES = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "PIP_CERT",
+    "npm_config_cafile",
+    "CODEX_CA_CERTIFICATE",
+)
+"""Where TLS clients look for roots. Each replaces the built-in roots, so the file named must be the merged bundle."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Installed:
+    """An agent in the cache: its folder (mounted read-only), version, and the package's integrity (SRI, RFC-less: W3C SRI)."""
+
+    folder: Path
+    version: str
+    integrity: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provisioning:
+    """What a provider may look at: the spec, guest paths, and the operator's environment variable *names*."""
+
+    spec: BottleSpec
+    guest_home: str
+    guest_workspace: str
+    guest_prompt_file: str
+    host_variables: frozenset[str]
+    interactive: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentDefaults:
+    """What the agent needs when the manifest says nothing: rules for its model API, and the credential if one is found."""
+
+    rules: tuple[Rule, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+
+
+class AgentProvider(ABC):
+    """One coding agent."""
+
+    name: str
+    summary: str
+
+    @abstractmethod
+    def installed(self, cache: Path) -> Installed | None:
+        """The pinned version in the cache, complete and checked, or None. Reads only."""
+
+    @abstractmethod
+    def install(self, cache: Path) -> Installed:
+        """Bring the pinned version into the cache; atomic, safe to run twice at once. CannotRunHere if it cannot."""
+
+    @abstractmethod
+    def defaults(self, host: Mapping[str, str]) -> AgentDefaults:
+        """Rules and credentials by the operator's environment (`host` is read for presence of names, not kept)."""
+
+    @abstractmethod
+    def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
+        """The command, files, environment and mounts for one bottle. Pure."""

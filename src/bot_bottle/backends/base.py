@@ -1,0 +1,127 @@
+"""The contract of a backend: say whether it works here, decide, launch. A backend knows nothing of other backends."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from bot_bottle.plans.bottle import BottlePlan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usable:
+    """The backend works here; `facts` say how well (which limits and filters hold)."""
+
+    facts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unusable:
+    """The backend does not work here: why, and what to do."""
+
+    why: str
+    facts: tuple[str, ...] = ()
+    next: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TtySize:
+    """Rows and columns of a terminal, 1 to 10,000 each."""
+
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Streams:
+    """Descriptors the child reads and writes directly; the caller keeps and closes its own copies."""
+
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuestCommand:
+    """A command to run inside. `env` is its whole environment; `cwd` a guest path."""
+
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    cwd: str
+
+
+class Child(ABC):
+    """A command running inside a bottle."""
+
+    @property
+    @abstractmethod
+    def terminal(self) -> int | None:
+        """The terminal's controlling end when it was started with a TtySize, else None. The child owns it."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """Becomes readable when the child may have ended; for a selector. Call `poll` then."""
+
+    @abstractmethod
+    def poll(self) -> int | None:
+        """The exit code once it has ended (128+N for signal N, 126/127 as a shell's), else None. Never blocks."""
+
+    @abstractmethod
+    def signal(self, number: int) -> None:
+        """Send the signal to the child's process group inside; nothing when it has ended."""
+
+    @abstractmethod
+    def resize(self, size: TtySize) -> None:
+        """Tell the child's terminal its new size; nothing without a terminal."""
+
+
+class RunningBottle(ABC):
+    """A launched bottle: sealed, its gates' sockets handed to the bundle, no agent started yet."""
+
+    plan: BottlePlan
+
+    @abstractmethod
+    def start(self, command: GuestCommand, io: Streams | TtySize) -> Child:
+        """Start a command inside, on the caller's descriptors or on a new terminal. BottleError if the bottle is gone."""
+
+    @abstractmethod
+    def probe(self, questions: Sequence[dict[str, Any]], *, timeout_s: float) -> list[dict[str, Any]]:  # Any: JSON
+        """Run `guest/probe.py` inside with these questions; its answers as it gave them, unjudged."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """Becomes readable when the bottle itself may have died; for a selector. Call `is_alive` then."""
+
+    @abstractmethod
+    def is_alive(self) -> bool:
+        """Whether the bottle's first process still runs. Never blocks."""
+
+
+class BundleLink(ABC):
+    """The backend's way to hand the bottle's listening sockets to the bundle. Owned by `bottles/`."""
+
+    @abstractmethod
+    def pass_sockets(self, sockets: dict[str, int]) -> None:
+        """Give the bundle one listening descriptor per gate name. The caller closes its own copies afterwards."""
+
+
+class Backend(ABC):
+    """One way to run bottles."""
+
+    name: str
+
+    @abstractmethod
+    def survey(self) -> Usable | Unusable:
+        """Whether this backend works on this machine; may start short-lived processes, changes nothing."""
+
+    @abstractmethod
+    def prepare(self, shared: BottlePlan) -> BottlePlan:
+        """Decide the rest: the shared decisions plus this backend's own, as its frozen subclass of BottlePlan.
+
+        Writes only inside `shared.stage_dir`, starts nothing, prints nothing.
+        """
+
+    @abstractmethod
+    def launch(self, plan: BottlePlan, link: BundleLink) -> AbstractContextManager[RunningBottle]:
+        """Carry the plan out and decide nothing. Leaving the context undoes everything, in reverse, and bears a second run."""

@@ -1,0 +1,81 @@
+"""Frames of JSON over a Unix stream socket, with descriptors riding along. Both ends bound what they read.
+
+A frame is a 4-byte big-endian length and that many bytes of UTF-8 JSON (an object). Descriptors travel as SCM_RIGHTS with
+the frame's first byte. What the other end sends is untrusted: sizes and descriptor counts are checked here, fields by the caller.
+"""
+
+import array
+import json
+import os
+import socket
+from typing import Any
+
+Message = dict[str, Any]  # Any: JSON
+
+FRAME_LIMIT = 16 * 1024 * 1024
+"""Largest frame in bytes; a policy with thousands of rules is below 1 MiB."""
+
+DESCRIPTOR_LIMIT = 8
+"""Most descriptors in one frame."""
+
+
+class BrokenFrame(Exception):
+    """The other end closed in the middle of a frame, or sent what is no frame."""
+
+
+def send(channel: socket.socket, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+    """Send one frame. OSError when the other end is gone."""
+    body = json.dumps(message, separators=(",", ":")).encode()
+    frame = len(body).to_bytes(4, "big") + body
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    sent = channel.sendmsg([frame], ancillary)
+    if sent < len(frame):
+        channel.sendall(frame[sent:])
+
+
+def receive(channel: socket.socket) -> tuple[Message, list[int]] | None:
+    """One frame and its descriptors (close-on-exec, the caller's to close); None at a clean end. Blocks."""
+    head, descriptors = _receive_head(channel)
+    if not head:
+        return None
+    try:
+        body = _receive_exactly(channel, int.from_bytes(head, "big"))
+        message = json.loads(body)
+        if not isinstance(message, dict):
+            raise BrokenFrame("a frame must be a JSON object")
+    except (BrokenFrame, ValueError) as error:
+        _close(descriptors)
+        raise BrokenFrame(str(error)) from error
+    return message, descriptors
+
+
+def _receive_head(channel: socket.socket) -> tuple[bytes, list[int]]:
+    space = socket.CMSG_SPACE(DESCRIPTOR_LIMIT * array.array("i").itemsize)
+    head, ancillary, flags, _ = channel.recvmsg(4, space, socket.MSG_CMSG_CLOEXEC)
+    descriptors = array.array("i")
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
+    if flags & socket.MSG_CTRUNC:
+        _close(list(descriptors))
+        raise BrokenFrame("more descriptors than a frame may carry")
+    if head and len(head) < 4:
+        head += _receive_exactly(channel, 4 - len(head))
+    return head, list(descriptors)
+
+
+def _receive_exactly(channel: socket.socket, count: int) -> bytes:
+    if count > FRAME_LIMIT:
+        raise BrokenFrame(f"a frame of {count} bytes is over the limit of {FRAME_LIMIT}")
+    parts = bytearray()
+    while len(parts) < count:
+        part = channel.recv(min(count - len(parts), 1 << 20))
+        if not part:
+            raise BrokenFrame("the other end closed in the middle of a frame")
+        parts += part
+    return bytes(parts)
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -1,0 +1,164 @@
+"""The validated manifest as frozen records: what every later layer reads. Holds no secret values, only where they come from.
+
+This module imports nothing heavy, so that a start without a manifest never loads the parser.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+AgentName = Literal["claude", "codex", "gemini", "opencode", "shell", "custom"]
+BackendName = Literal["namespaces", "gvisor", "docker", "smolmachines", "auto", "fake"]
+WorkspaceMode = Literal["bind", "copy", "clone"]
+Scheme = Literal["https", "http"]
+CredentialSlot = Literal["header", "basic", "query"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One egress rule. Empty `methods` or `paths` mean any; a matching deny beats every allow.
+
+    `host` is canonical: a lower-case A-label name, `*.` (one label) or `**.` (any depth) before one, or an IP literal.
+    `addresses` are the CIDR blocks that the host may resolve to although they are not public.
+    `where` says who wrote the rule ("bottle.yaml:14", "preset pip", "agent claude", "--allow").
+    """
+
+    host: str
+    where: str
+    ports: tuple[int, ...] = (443,)
+    scheme: Scheme = "https"
+    methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    deny: bool = False
+    passthrough: bool = False
+    websocket: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConnectTo:
+    """Dial `address:to_port` for requests to `host:port`; names, SNI and certificate checks stay those of `host`."""
+
+    host: str
+    port: int
+    address: str
+    to_port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upstream:
+    """How the gate itself reaches the world: extra CA files, a proxy, no-proxy names, pinned addresses."""
+
+    ca: tuple[Path, ...] = ()
+    proxy: str | None = None
+    no_proxy: tuple[str, ...] = ()
+    connect: tuple[ConnectTo, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromEnv:
+    """The secret is in this environment variable of the operator."""
+
+    env: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromFile:
+    """The secret is the content of this file on the host, stripped of the last newline."""
+
+    file: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromCommand:
+    """The secret is what this command prints on the host."""
+
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromKeyring:
+    """The secret is in the operator's keyring under SERVICE/USER."""
+
+    keyring: str
+
+
+SecretSource = FromEnv | FromFile | FromCommand | FromKeyring
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Which requests get the credential, and in which slot. `format` holds `{value}` once."""
+
+    host: str
+    ports: tuple[int, ...] = (443,)
+    methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    slot: CredentialSlot = "header"
+    name: str = "authorization"
+    format: str = "{value}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credential:
+    """One secret and where the gate sets it. The value never appears in a plan."""
+
+    name: str
+    source: SecretSource
+    to: tuple[Target, ...]
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Egress:
+    """The egress section: rules in the order written, preset names, upstream settings."""
+
+    rules: tuple[Rule, ...] = ()
+    presets: tuple[str, ...] = ()
+    upstream: Upstream = field(default_factory=Upstream)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """The folder the agent works in: absolute host path and how it gets in."""
+
+    path: Path
+    mode: WorkspaceMode = "copy"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mount:
+    """One more host folder or file that the operator puts into the bottle."""
+
+    host_path: Path
+    guest_path: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What a bottle may use: cores, bytes, processes, bytes of disk, seconds. `None` is no limit."""
+
+    cpus: float | None = None
+    memory: int | None = 4 * 1024**3
+    pids: int | None = 2048
+    disk: int | None = None
+    time_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BottleSpec:
+    """Everything the operator asked for, checked and complete. `origin` says which files it came from."""
+
+    agent: AgentName
+    backend: BackendName
+    workspace: Workspace
+    prompt: str = ""
+    args: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    egress: Egress = field(default_factory=Egress)
+    credentials: tuple[Credential, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    env: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    origin: tuple[str, ...] = ()

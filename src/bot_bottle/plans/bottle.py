@@ -1,0 +1,102 @@
+"""`BottlePlan`: every decision about one bottle, made before anything starts. The preflight prints this very object."""
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from bot_bottle.manifest.spec import BottleSpec, Mount
+from bot_bottle.plans.gate import GatePlan, Line
+
+
+class PromptMode(Enum):
+    """How the standing prompt reaches the agent."""
+
+    NONE = "none"
+    APPEND_SYSTEM_PROMPT_FILE = "append-system-prompt-file"
+    INSTRUCTIONS_FILE = "instructions-file"
+    CONFIG_KEY = "config-key"
+    ENVIRONMENT = "environment"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuestFile:
+    """A file that prepare writes below the stage dir's `home/`: path relative to the bottle's home, content, mode."""
+
+    path: str
+    content: str
+    mode: int = 0o600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentProvision:
+    """How one coding agent runs in this bottle; made by its provider, complete.
+
+    `command` is what runs when the bottle starts, guest paths only. `env` is added to the bottle's environment; values are
+    plain or inert placeholders. `mounts` are the agent's read-only program folders.
+    """
+
+    provider: str
+    version: str
+    command: tuple[str, ...]
+    prompt_mode: PromptMode
+    env: tuple[tuple[str, str], ...] = ()
+    files: tuple[GuestFile, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    notes: tuple[Line, ...] = ()
+    dockerfile_path: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BottlePlan:
+    """One bottle, decided: frozen, no secret values, nothing started. Each backend adds its own fields in a subclass.
+
+    `stage_dir` is the only folder that prepare writes to (0700). `guest_env` is the whole environment of the agent.
+    `prompt_file` always exists, 0600, empty when there is no prompt. `ca_file` is the bottle's own CA certificate;
+    `ca_bundle_file` holds it merged with the roots that this host trusts.
+    """
+
+    slug: str
+    spec: BottleSpec
+    stage_dir: Path
+    workspace_dir: Path
+    guest_workspace: str
+    guest_home: str
+    prompt_file: Path
+    ca_file: Path
+    ca_bundle_file: Path
+    guest_env: tuple[tuple[str, str], ...]
+    agent_provision: AgentProvision
+    egress_plan: GatePlan
+    dlp_plan: GatePlan | None = None
+    git_gate_plan: GatePlan | None = None
+    supervise_plan: GatePlan | None = None
+
+    @property
+    def agent_command(self) -> tuple[str, ...]:
+        """What runs in the bottle, guest paths only."""
+        return self.agent_provision.command
+
+    @property
+    def agent_prompt_mode(self) -> PromptMode:
+        """How the standing prompt reaches the agent."""
+        return self.agent_provision.prompt_mode
+
+    @property
+    def agent_provider_template(self) -> str:
+        """The agent provider's name."""
+        return self.agent_provision.provider
+
+    @property
+    def agent_dockerfile_path(self) -> Path | None:
+        """The Dockerfile of the agent's image, where the backend builds images."""
+        return self.agent_provision.dockerfile_path
+
+    @property
+    def gate_plans(self) -> tuple[GatePlan, ...]:
+        """The plans of the gates that this bottle has, egress first."""
+        every = (self.egress_plan, self.dlp_plan, self.git_gate_plan, self.supervise_plan)
+        return tuple(plan for plan in every if plan is not None)
+
+    def describe_sealing(self) -> tuple[Line, ...]:
+        """How this backend cuts the bottle off, and what it cannot do here; subclasses answer."""
+        return ()
