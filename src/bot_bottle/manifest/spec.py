@@ -12,6 +12,8 @@ BackendName = Literal["namespaces", "gvisor", "docker", "smolmachines", "auto", 
 WorkspaceMode = Literal["bind", "copy", "clone"]
 Scheme = Literal["https", "http"]
 CredentialSlot = Literal["header", "basic", "query"]
+DlpEngine = Literal["builtin", "pipelock"]
+OnFind = Literal["block", "warn", "off"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +90,10 @@ SecretSource = FromEnv | FromFile | FromCommand | FromKeyring
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """Which requests get the credential, and in which slot. `format` holds `{value}` once."""
+    """Which requests get the credential, and in which slot. `format` holds `{value}` once.
+
+    `name` is the header's or query parameter's name; for the slot "basic" it is the user name (RFC 7617).
+    """
 
     host: str
     ports: tuple[int, ...] = (443,)
@@ -147,8 +152,29 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What the agent's model may cost: US dollars and tokens in all. `None` is no bound."""
+
+    usd: float | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dlp:
+    """How requests are searched for secrets: the engine, the operator's own secrets, and what a find does."""
+
+    engine: DlpEngine = "builtin"
+    secrets: tuple[SecretSource, ...] = ()
+    formats: OnFind = "block"
+    injection: OnFind = "warn"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BottleSpec:
-    """Everything the operator asked for, checked and complete. `origin` says which files it came from."""
+    """Everything the operator asked for, checked and complete. `origin` says which files it came from.
+
+    `decided_by` pairs a field ("agent", "workspace.mode", "limits.memory") with who set it; what is not listed is the default.
+    """
 
     agent: AgentName
     backend: BackendName
@@ -161,4 +187,7 @@ class BottleSpec:
     limits: Limits = field(default_factory=Limits)
     env: tuple[tuple[str, str], ...] = ()
     mounts: tuple[Mount, ...] = ()
+    budget: Budget | None = None
+    dlp: Dlp | None = None
     origin: tuple[str, ...] = ()
+    decided_by: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,33 @@
+"""What this version can do of what a manifest can ask for. The one place to flip when a gate, backend or agent arrives."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Available:
+    """Names that work here. A section, agent, backend or mode that is not listed is refused, never ignored."""
+
+    agents: tuple[str, ...]
+    backends: tuple[str, ...]
+    modes: tuple[str, ...]
+    presets: tuple[str, ...]
+    sections: tuple[str, ...]
+
+
+AVAILABLE = Available(
+    agents=("claude", "codex", "shell", "custom"),
+    backends=("namespaces", "auto"),
+    modes=("bind", "copy"),
+    presets=("pip", "npm"),
+    sections=(),
+)
+
+SECTIONS_TO_COME: dict[str, str] = {
+    "git": "the git gate",
+    "dlp": "the gate that searches requests for secrets",
+    "supervise": "the gate through which an agent asks for permission",
+    "budget": "the budget on a model's cost",
+    "image": "running a bottle from an image",
+    "services": "running services beside a bottle",
+}
+"""Sections that manifests may hold once `AVAILABLE.sections` names them, and what each stands for."""

@@ -1,0 +1,160 @@
+"""What one source says (the operator's policy, a manifest, the command line), and how sources add up. Pure; nothing heavy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.manifest.mistakes import Mistake, Place
+from bot_bottle.manifest.spec import (
+    AgentName,
+    BackendName,
+    BottleSpec,
+    Budget,
+    Credential,
+    Dlp,
+    Egress,
+    Limits,
+    Mount,
+    Rule,
+    Upstream,
+    Workspace,
+    WorkspaceMode,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layer:
+    """What one source says; `None` and empty are "not said". `limits` pairs a field of `Limits` with its value.
+
+    `places` pairs a key path ("limits.memory", "credentials[0]") with where it is written.
+    """
+
+    label: str
+    agent: AgentName | None = None
+    backend: BackendName | None = None
+    workspace: Path | None = None
+    mode: WorkspaceMode | None = None
+    prompt: str | None = None
+    args: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    rules: tuple[Rule, ...] = ()
+    presets: tuple[str, ...] = ()
+    upstream: Upstream = field(default_factory=Upstream)
+    credentials: tuple[Credential, ...] = ()
+    limits: tuple[tuple[str, float | int | None], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    budget: Budget | None = None
+    dlp: Dlp | None = None
+    places: tuple[tuple[str, Place], ...] = ()
+
+    def place(self, path: str) -> Place:
+        """Where the key is written, or the source as a whole."""
+        return dict(self.places).get(path, Place(name=self.label))
+
+
+def start_from(workspace: Path) -> BottleSpec:
+    """What holds when nobody says anything: Claude Code on a copy of this folder, on whichever backend works."""
+    return BottleSpec(agent="claude", backend="auto", workspace=Workspace(path=workspace))
+
+
+def add(spec: BottleSpec, layer: Layer) -> BottleSpec:
+    """`spec` with what `layer` says on top: single values replace, rules add up, named things replace their namesake."""
+    own_line = _command_line(spec, layer)
+    return replace(
+        spec,
+        agent=layer.agent or spec.agent,
+        backend=layer.backend or spec.backend,
+        workspace=Workspace(path=layer.workspace or spec.workspace.path, mode=layer.mode or spec.workspace.mode),
+        prompt=spec.prompt if layer.prompt is None else layer.prompt,
+        args=own_line[0],
+        command=own_line[1],
+        egress=Egress(
+            rules=spec.egress.rules + layer.rules,
+            presets=tuple(dict.fromkeys(spec.egress.presets + layer.presets)),
+            upstream=add_upstream(spec.egress.upstream, layer.upstream),
+        ),
+        credentials=_by_name(spec.credentials, layer.credentials),
+        limits=replace(spec.limits, **_changes(layer)),
+        env=tuple(sorted((dict(spec.env) | dict(layer.env)).items())),
+        mounts=tuple({mount.guest_path: mount for mount in spec.mounts + layer.mounts}.values()),
+        budget=_add_budget(spec.budget, layer.budget),
+        dlp=_add_dlp(spec.dlp, layer.dlp),
+        origin=(*spec.origin, layer.label),
+        decided_by=tuple((dict(spec.decided_by) | _decided(layer)).items()),
+    )
+
+
+def add_upstream(below: Upstream, above: Upstream) -> Upstream:
+    """Roots and exceptions add up; the proxy above replaces; a connect entry replaces the one for the same host and port."""
+    connect = {(entry.host, entry.port): entry for entry in below.connect + above.connect}
+    return Upstream(
+        ca=tuple(dict.fromkeys(below.ca + above.ca)),
+        proxy=above.proxy or below.proxy,
+        no_proxy=tuple(dict.fromkeys(below.no_proxy + above.no_proxy)),
+        connect=tuple(connect.values()),
+    )
+
+
+def check_whole(spec: BottleSpec, layers: Sequence[Layer]) -> list[Mistake]:
+    """What only shows when everything is added up."""
+    if spec.agent == "custom" and not spec.command and not spec.args:
+        place = next((layer.place("agent") for layer in reversed(layers) if layer.agent), Place(name="the command line"))
+        return [
+            Mistake(
+                place=place,
+                path="command",
+                what="the agent custom needs the command that starts it",
+                allowed="command: [PROGRAM, ARGUMENT, …]",
+            )
+        ]
+    return []
+
+
+def _command_line(spec: BottleSpec, layer: Layer) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`args` and `command` belong to one agent: those of another agent do not reach the one chosen above them."""
+    other_agent = layer.agent is not None and layer.agent != spec.agent
+    args = () if other_agent else spec.args
+    command = () if other_agent else spec.command
+    return (args if layer.args is None else layer.args), (command if layer.command is None else layer.command)
+
+
+def _changes(layer: Layer) -> dict[str, Any]:  # Any: fields of Limits differ in type
+    return {name: value for name, value in layer.limits if name in Limits.__dataclass_fields__}
+
+
+def _by_name(below: tuple[Credential, ...], above: tuple[Credential, ...]) -> tuple[Credential, ...]:
+    return tuple({credential.name: credential for credential in below + above}.values())
+
+
+def _add_budget(below: Budget | None, above: Budget | None) -> Budget | None:
+    if below is None or above is None:
+        return above or below
+    return Budget(
+        usd=below.usd if above.usd is None else above.usd,
+        tokens=below.tokens if above.tokens is None else above.tokens,
+    )
+
+
+def _add_dlp(below: Dlp | None, above: Dlp | None) -> Dlp | None:
+    if below is None or above is None:
+        return above or below
+    return replace(above, secrets=tuple(dict.fromkeys(below.secrets + above.secrets)))
+
+
+def _decided(layer: Layer) -> dict[str, str]:
+    single = {
+        "agent": layer.agent,
+        "backend": layer.backend,
+        "workspace.path": layer.workspace,
+        "workspace.mode": layer.mode,
+        "prompt": layer.prompt,
+        "args": layer.args,
+        "command": layer.command,
+        "egress.upstream.proxy": layer.upstream.proxy,
+    }
+    said = [path for path, value in single.items() if value is not None]
+    said += [f"limits.{'time' if name == 'time_s' else name}" for name, _ in layer.limits]
+    said += [f"env.{name}" for name, _ in layer.env]
+    return {path: layer.place(path).short for path in said}

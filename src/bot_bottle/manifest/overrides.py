@@ -1,0 +1,130 @@
+"""What the command line says about a bottle, checked as a manifest is. Nothing heavy: every start comes here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from bot_bottle.manifest.available import Available
+from bot_bottle.manifest.hosts import host_and_port
+from bot_bottle.manifest.layer import Layer
+from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest
+from bot_bottle.manifest.spec import AgentName, BackendName, Rule, WorkspaceMode
+
+PROMPT_LIMIT = 256 * 1024
+"""Bytes of a standing prompt; more is a mistaken file."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overrides:
+    """The options of `run` as typed; `None` and empty are "not said". `args` is what follows `--`.
+
+    `backend` may also be "fake", which nothing offers: the tests of the whole story run on it.
+    """
+
+    agent: str | None = None
+    backend: str | None = None
+    workspace: Path | None = None
+    mode: str | None = None
+    prompt: str | None = None
+    prompt_file: Path | None = None
+    allow: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Reading:
+    mistakes: list[Mistake]
+
+    def take(self, option: str, value: object, read: Callable[[], Value]) -> Value | None:
+        try:
+            return read()
+        except Wrong as wrong:
+            self.mistakes.append(mistake(Place(name=option), "", wrong, value))
+            return None
+
+
+def override_layer(overrides: Overrides, *, cwd: Path, available: Available) -> tuple[Layer, list[Mistake]]:
+    """The command line as the topmost layer, and everything that is wrong with it."""
+    reading = _Reading([])
+    rules = [reading.take("--allow", text, lambda text=text: _allowed(text)) for text in overrides.allow]  # type: ignore[misc]  # bound now
+    layer = Layer(
+        label="the command line",
+        agent=cast(AgentName | None, _choice(reading, "AGENT", overrides.agent, available.agents)),
+        backend=cast(BackendName | None, _choice(reading, "--backend", overrides.backend, available.backends, also="fake")),
+        workspace=None
+        if overrides.workspace is None
+        else reading.take("-w", overrides.workspace, lambda: folder(cwd, overrides.workspace)),
+        mode=cast(WorkspaceMode | None, _choice(reading, "--mode", overrides.mode, available.modes)),
+        prompt=_prompt(reading, overrides, cwd),
+        args=overrides.args or None,
+        rules=tuple(rule for rule in rules if rule is not None),
+        places=tuple(
+            (path, Place(name=name))
+            for path, name in (
+                ("agent", "the command line"),
+                ("backend", "--backend"),
+                ("workspace.path", "-w"),
+                ("workspace.mode", "--mode"),
+                ("prompt", "--prompt"),
+            )
+        ),
+    )
+    return layer, reading.mistakes
+
+
+def folder(base: Path, path: Path | None) -> Path:
+    """An existing folder, absolute, links followed. Relative paths start at `base`."""
+    if path is None or not str(path):
+        raise Wrong("the path is empty")
+    try:
+        found = (base / path.expanduser()).resolve(strict=True)
+        is_folder = found.is_dir()
+    except (OSError, RuntimeError, ValueError):
+        raise Wrong("there is no such folder") from None
+    if not is_folder:
+        raise Wrong("this is not a folder")
+    return found
+
+
+def prompt_text(base: Path, path: Path) -> str:
+    """The content of a prompt file. Relative paths start at `base`."""
+    try:
+        with open(base / path.expanduser(), "rb") as file:
+            content = file.read(PROMPT_LIMIT + 1)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise Wrong(
+            f"the prompt file cannot be read ({error.strerror if isinstance(error, OSError) else 'not a path'})"
+        ) from None
+    if len(content) > PROMPT_LIMIT:
+        raise Wrong("the prompt file is too long", allowed=f"at most {PROMPT_LIMIT // 1024} KiB")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Wrong("the prompt file is not UTF-8 text") from None
+
+
+def _choice(reading: _Reading, option: str, value: str | None, allowed: tuple[str, ...], also: str = "") -> str | None:
+    if value is None or value in allowed or (also and value == also):
+        return value
+    wrong = Wrong("this is not one of the choices", allowed=", ".join(allowed), nearest=nearest(value, allowed))
+    reading.mistakes.append(mistake(Place(name=option), "", wrong, value))
+    return None
+
+
+def _allowed(text: str) -> Rule:
+    host, port = host_and_port(text, default=443)
+    return Rule(host=host, ports=(port,), scheme="http" if port == 80 else "https", where="--allow")
+
+
+def _prompt(reading: _Reading, overrides: Overrides, cwd: Path) -> str | None:
+    path = overrides.prompt_file
+    if path is None:
+        return overrides.prompt
+    if overrides.prompt is not None:
+        wrong = Wrong("--prompt and --prompt-file do not go together", allowed="one of them")
+        reading.mistakes.append(mistake(Place(name="--prompt-file"), "", wrong))
+        return None
+    return reading.take("--prompt-file", path, lambda: prompt_text(cwd, path))
