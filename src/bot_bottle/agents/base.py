@@ -23,7 +23,7 @@ CA_VARIABLES = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Installed:
-    """An agent in the cache: its folder (mounted read-only), version, and the package's integrity (SRI, RFC-less: W3C SRI)."""
+    """An agent in the cache: its folder (mounted read-only), version, and the package's integrity (a W3C SRI hash)."""
 
     folder: Path
     version: str
@@ -32,7 +32,10 @@ class Installed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provisioning:
-    """What a provider may look at: the spec, guest paths, and the operator's environment variable *names*."""
+    """What a provider may look at: the spec (defaults already merged in), guest paths, the operator's variable *names*.
+
+    `host_values` are the values of those variables that the provider lists as plain: never a secret.
+    """
 
     spec: BottleSpec
     guest_home: str
@@ -40,6 +43,7 @@ class Provisioning:
     guest_prompt_file: str
     host_variables: frozenset[str]
     interactive: bool
+    host_values: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +59,16 @@ class AgentProvider(ABC):
 
     name: str
     summary: str
+    plain_variables: tuple[str, ...] = ()
+    """Variables of the operator that hold no secret and whose values the provider reads."""
+
+    def plain_values(self, host: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """For `Provisioning.host_values`."""
+        return tuple((name, host[name]) for name in self.plain_variables if host.get(name))
+
+    def describe_pin(self) -> str:
+        """The version that `install` brings, or empty when there is nothing to install."""
+        return ""
 
     @abstractmethod
     def installed(self, cache: Path) -> Installed | None:

@@ -4,7 +4,9 @@ import importlib
 
 import click
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "agents": "agents:agents",
+}
 """Verb → "module:command" under bot_bottle.cli, in the order `--help` shows them."""
 
 

@@ -1,0 +1,188 @@
+"""Claude Code: its native program from npm, told its prompt with --append-system-prompt-file."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot_bottle.agents.base import AgentDefaults, AgentProvider, Installed, Provisioning
+from bot_bottle.agents.endpoint import PLACEHOLDER, Endpoint, credentials_for, parse_endpoint
+from bot_bottle.agents.npm import Package, Platform, Release, find, install, program_path, this_platform
+from bot_bottle.errors import BottleError
+from bot_bottle.manifest.spec import Credential, FromEnv, Mount
+from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
+from bot_bottle.plans.gate import Line
+
+VERSION = "2.1.197"
+WHERE = "agent claude"
+BASE_URL = "ANTHROPIC_BASE_URL"
+PUBLIC_API = "https://api.anthropic.com"
+PROGRAMS = "/opt/bot-bottle/agents/claude"
+"""Where the install folder is inside the bottle."""
+
+KEYS = (
+    ("ANTHROPIC_AUTH_TOKEN", "authorization", "Bearer {value}"),
+    ("ANTHROPIC_API_KEY", "x-api-key", "{value}"),
+    ("CLAUDE_CODE_OAUTH_TOKEN", "authorization", "Bearer {value}"),
+)
+"""The operator's variables that may hold a key, in the order in which Claude Code itself prefers them, and where each goes."""
+
+MODEL_CALLS = ("/v1/messages", "/v1/messages/count_tokens")
+LOOK_UPS = ("/v1/models", "/v1/models/*", "/api/claude_code/policy_limits", "/api/claude_code/settings")
+"""What 2.1.197 asks besides the model, with telemetry off: the organisation's limits and settings."""
+
+QUIET = (
+    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+    ("CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL", "1"),
+    ("DISABLE_AUTOUPDATER", "1"),
+    ("DISABLE_INSTALLATION_CHECKS", "1"),
+)
+"""No telemetry, no updates (the program is read-only), no plug-ins fetched at the start."""
+
+
+def _platform(system: str, integrity: str) -> Platform:
+    place = f"@anthropic-ai/claude-code-{system}"
+    return Platform(package=Package(place=place, version=VERSION, integrity=integrity), program="claude")
+
+
+RELEASE = Release(
+    agent="claude",
+    main=Package(
+        place="@anthropic-ai/claude-code",
+        version=VERSION,
+        integrity="sha512-EqrwbRcI7M5y8jQlayIfTMmbZJ2OQaLOc7KwIWKdryQCdKWUEFr+C9rMovZUuj2Asndi7aqLujEzRtr471gncg==",
+    ),
+    platforms={
+        "linux-x64": _platform(
+            "linux-x64", "sha512-rIlKmrY0QMyHgPRX/MYWNj039vbypICvI9jVe3rs9Xy2RnNklySjyPxqh62QadznzoftEO23uYQ1tFePcQ//bg=="
+        ),
+        "linux-arm64": _platform(
+            "linux-arm64", "sha512-sx6SoGj3MNR5CV+YDkNtbLHXa1tn3G8qcYFgm1gnvOi9ODQUKbhiPfankJfkTMDVekOvnKJhm6i9hGFIPzp7cQ=="
+        ),
+        "linux-x64-musl": _platform(
+            "linux-x64-musl", "sha512-/Ij3+inZf96Lb1BLnO0rWArRi1HqIMh6HeGrQoykrp7a8Yj0SA1EQIO42kpNeVxM9z3o3xUaiIf0FRMzLIp6oQ=="
+        ),
+        "linux-arm64-musl": _platform(
+            "linux-arm64-musl", "sha512-r3taVK9rDaMahHkrCGV8wF1Sjphs7fqXy2ZEznyDGxUqeW6HxgkbG7dPplXnwwGiMTdYLrtQTQMN21ZTxcVHBA=="
+        ),
+    },
+)
+"""The hashes are those in the registry's own metadata for these versions (`npm view PACKAGE@VERSION dist.integrity`)."""
+
+
+class Claude(AgentProvider):
+    """Claude Code. The bottle is its sandbox, so its own permission prompts are off."""
+
+    name = "claude"
+    summary = "Claude Code (Anthropic), from npm"
+    plain_variables = (BASE_URL,)
+
+    def __init__(self, release: Release = RELEASE, system: str | None = None) -> None:
+        self.release = release
+        self.system = system or this_platform()
+
+    def describe_pin(self) -> str:
+        """The pinned version."""
+        return self.release.main.version
+
+    def installed(self, cache: Path) -> Installed | None:
+        """The pinned version in the cache, or None."""
+        return find(self.release, cache, self.system)
+
+    def install(self, cache: Path) -> Installed:
+        """Bring the pinned version into the cache with npm."""
+        return install(self.release, cache, system=self.system, host=os.environ)
+
+    def defaults(self, host: Mapping[str, str]) -> AgentDefaults:
+        """The model API and little else; the key by whichever variable Claude Code itself would use."""
+        api = endpoint(host)
+        rules = (
+            api.rule(methods=("POST",), paths=MODEL_CALLS, where=WHERE),
+            api.rule(methods=("GET",), paths=LOOK_UPS, where=WHERE),
+        )
+        found = next((key for key in KEYS if host.get(key[0])), None)
+        if found is None:
+            return AgentDefaults(rules=rules)
+        variable, header, format = found
+        key = Credential(name="anthropic", source=FromEnv(env=variable), to=(api.target(header, format),), where=WHERE)
+        return AgentDefaults(rules=rules, credentials=(key,))
+
+    def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
+        """The native program, its settings so that it starts without questions, and inert placeholders for keys."""
+        if installed is None:
+            raise BottleError("Claude Code is not installed.", next="Run `bot-bottle agents install claude`.")
+        api = endpoint(dict(asked.host_values))
+        placeholders = placeholder_variables(api, asked.spec.credentials)
+        base = tuple(pair for pair in asked.host_values if pair[0] == BASE_URL)
+        return AgentProvision(
+            provider=self.name,
+            version=installed.version,
+            command=(program_path(self.release, PROGRAMS, self.system), *options(asked), *asked.spec.args),
+            prompt_mode=PromptMode.APPEND_SYSTEM_PROMPT_FILE,
+            env=QUIET + base + tuple((name, PLACEHOLDER) for name in placeholders),
+            files=home_files(asked.guest_workspace),
+            mounts=(Mount(host_path=installed.folder, guest_path=PROGRAMS),),
+            notes=notes(asked, api, placeholders),
+        )
+
+
+def endpoint(host: Mapping[str, str]) -> Endpoint:
+    """The operator's ANTHROPIC_BASE_URL, else the public API."""
+    return parse_endpoint(host.get(BASE_URL) or PUBLIC_API, variable=BASE_URL)
+
+
+def options(asked: Provisioning) -> tuple[str, ...]:
+    """Our own options, before the operator's, who may choose another permission mode."""
+    prompt = ("--append-system-prompt-file", asked.guest_prompt_file) if asked.spec.prompt else ()
+    return prompt if keeps_permissions(asked.spec.args) else (*prompt, "--dangerously-skip-permissions")
+
+
+def keeps_permissions(args: tuple[str, ...]) -> bool:
+    """Whether the operator's own arguments choose a permission mode."""
+    return any(arg.partition("=")[0] == "--permission-mode" for arg in args)
+
+
+def placeholder_variables(api: Endpoint, credentials: tuple[Credential, ...]) -> tuple[str, ...]:
+    """The variables that make Claude Code send the header which the gate then sets."""
+    names = []
+    for credential, target in credentials_for(api, credentials):
+        if target.name == "x-api-key":
+            names.append("ANTHROPIC_API_KEY")
+        elif credential.source == FromEnv(env="CLAUDE_CODE_OAUTH_TOKEN"):
+            names.append("CLAUDE_CODE_OAUTH_TOKEN")
+        elif target.name == "authorization":
+            names.append("ANTHROPIC_AUTH_TOKEN")
+    return tuple(dict.fromkeys(names))
+
+
+def home_files(workspace: str) -> tuple[GuestFile, ...]:
+    """Settings that answer the questions of a first start: theme, trust in the folder, the placeholder key, no prompts."""
+    state = {
+        "hasCompletedOnboarding": True,
+        "autoUpdates": False,
+        "bypassPermissionsModeAccepted": True,
+        "officialMarketplaceAutoInstallAttempted": True,
+        "customApiKeyResponses": {"approved": [PLACEHOLDER[-20:]], "rejected": []},
+        "projects": {workspace: {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}},
+    }
+    settings = {"theme": "dark", "skipDangerousModePermissionPrompt": True, "skipWebFetchPreflight": True}
+    return (
+        GuestFile(path=".claude.json", content=json.dumps(state, indent=1)),
+        GuestFile(path=".claude/settings.json", content=json.dumps(settings, indent=1)),
+    )
+
+
+def notes(asked: Provisioning, api: Endpoint, placeholders: tuple[str, ...]) -> tuple[Line, ...]:
+    """What the operator should know before saying yes."""
+    lines = []
+    if not keeps_permissions(asked.spec.args):
+        why = "the bottle is the sandbox"
+        lines.append(Line(label="agent", text="Claude Code asks no permission (--dangerously-skip-permissions)", why=why))
+    if placeholders:
+        text = f"the gate sets the key on requests to {api.host}; inside, {', '.join(placeholders)} is a placeholder"
+        lines.append(Line(label="agent key", text=text))
+    else:
+        names = " or ".join(name for name, _, _ in KEYS[1:])
+        text = f"none for {api.host}: set {names} on the host, or add one under `credentials`"
+        lines.append(Line(label="agent key", text=text, why="Claude Code will say that it is not logged in"))
+    return tuple(lines)

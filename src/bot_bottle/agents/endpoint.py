@@ -1,0 +1,78 @@
+"""Where an agent's model API is: the vendor's own address, or the base URL that the operator uses on the host."""
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from bot_bottle.errors import BadUsage
+from bot_bottle.manifest.spec import Credential, Rule, Scheme, Target
+
+PLACEHOLDER = "bot-bottle-placeholder"
+"""What stands inside the bottle where an SDK wants a key. It opens nothing; the gate sets the real key on the way out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """A base URL in parts; `prefix` has no slash at its end."""
+
+    scheme: Scheme
+    host: str
+    port: int
+    prefix: str
+
+    def rule(self, *, methods: tuple[str, ...], paths: tuple[str, ...], where: str) -> Rule:
+        """Allow these methods on these paths below the base."""
+        below = tuple(self.prefix + path for path in paths)
+        return Rule(host=self.host, where=where, ports=(self.port,), scheme=self.scheme, methods=methods, paths=below)
+
+    def target(self, header: str, format: str = "{value}") -> Target:
+        """The credential belongs on every request to this host: a path without it would be open to a key of the agent's own."""
+        return Target(host=self.host, ports=(self.port,), name=header, format=format)
+
+    def covers(self, target: Target) -> bool:
+        """Whether a credential's target is this endpoint."""
+        return target.host == self.host and self.port in target.ports
+
+
+def parse_endpoint(url: str, *, variable: str) -> Endpoint:
+    """The parts of a base URL. BadUsage when it cannot be used from inside a bottle."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError as error:
+        raise refuse(variable, str(error)) from error
+    if parts.scheme not in ("https", "http") or not host:
+        raise refuse(variable, "It must start with https:// or http:// and name a host.")
+    if parts.username is not None or parts.password is not None:
+        raise refuse(variable, "It holds a user name or password, which would end up inside the bottle.")
+    if parts.query or parts.fragment:
+        raise refuse(variable, "It has a query or a fragment.")
+    if is_loopback(host):
+        raise refuse(variable, f"{host} means the bottle itself when the agent asks for it.")
+    scheme: Scheme = "https" if parts.scheme == "https" else "http"
+    default = 443 if scheme == "https" else 80
+    return Endpoint(scheme=scheme, host=host, port=port or default, prefix=parts.path.rstrip("/"))
+
+
+def refuse(variable: str, why: str) -> BadUsage:
+    """The operator's base URL cannot be used."""
+    return BadUsage(
+        f"{variable} cannot be used in a bottle.",
+        facts=(why,),
+        next=f"Unset {variable} for this run, or give the host a name of its own and place it with `egress.upstream.connect`.",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name means the machine that asks."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def credentials_for(endpoint: Endpoint, credentials: tuple[Credential, ...]) -> tuple[tuple[Credential, Target], ...]:
+    """The credentials that the gate will set on requests to this endpoint."""
+    return tuple((each, target) for each in credentials for target in each.to if endpoint.covers(target))
