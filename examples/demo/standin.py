@@ -108,7 +108,7 @@ def shell_turn(say: str, command: str, tools: set[str]) -> Turn:
     return Turn(say=say, tool="shell", input={"command": ["bash", "-c", command], "timeout_ms": 240_000})
 
 
-RUN_TO_THE_END = """// @exec: {"yield_time_ms": 240000}
+RUN_TO_THE_END = r"""// @exec: {"yield_time_ms": 240000}
 let r = await tools.exec_command(%s);
 let all = r.output;
 while (r.session_id !== undefined && r.exit_code === undefined) {
