@@ -16,7 +16,10 @@ def host_pattern(text: str) -> str:
             raise Wrong(
                 "the wildcard covers a whole top-level domain", allowed="a name with a dot after the wildcard, as *.example.com"
             )
-        return prefix + host_name(name)
+        base = host_name(name)
+        if is_address(base):
+            raise Wrong("a wildcard before an IP address", allowed="addresses one by one, or a name")
+        return prefix + base
     return host_name(text)
 
 
@@ -38,6 +41,11 @@ def host_name(text: str) -> str:
     return name
 
 
+def is_address(host: str) -> bool:
+    """Whether a canonical host is an IP address."""
+    return ":" in host or host.rpartition(".")[2].isdigit()
+
+
 def port(value: int) -> int:
     """A TCP port."""
     if not 1 <= value <= 65535:
@@ -55,6 +63,11 @@ def host_and_port(text: str, *, default: int | None = None) -> tuple[str, int]:
     if not digits.isascii() or not digits.isdigit() or len(digits) > 5:
         raise Wrong("not a port", allowed="1 to 65535")
     return host_pattern(name), port(int(digits))
+
+
+def written(host: str, port: int) -> str:
+    """HOST:PORT, brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def block(text: str) -> str:

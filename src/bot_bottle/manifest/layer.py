@@ -13,10 +13,13 @@ from bot_bottle.manifest.spec import (
     Budget,
     Credential,
     Dlp,
+    DlpEngine,
     Egress,
     Limits,
     Mount,
+    OnFind,
     Rule,
+    SecretSource,
     Upstream,
     Workspace,
     WorkspaceMode,
@@ -24,10 +27,22 @@ from bot_bottle.manifest.spec import (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Layer:
-    """What one source says; `None` and empty are "not said". `limits` pairs a field of `Limits` with its value.
+class DlpSaid:
+    """What a source says about the search for secrets; `None` is "not said"."""
 
-    `places` pairs a key path ("limits.memory", "credentials[0]") with where it is written.
+    engine: DlpEngine | None = None
+    secrets: tuple[SecretSource, ...] = ()
+    formats: OnFind | None = None
+    injection: OnFind | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layer:
+    """What one source says; `None` and empty are "not said". `limits` pairs a field of `Limits` with its value;
+    `rule_paths` has the key path of each of `rules`.
+
+    `reads` pairs each file whose content counts as if it stood in the source with that content's SHA-256. `places` pairs a
+    key path ("limits.memory", "credentials[0]") with where it is written.
     """
 
     label: str
@@ -39,6 +54,7 @@ class Layer:
     args: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
     rules: tuple[Rule, ...] = ()
+    rule_paths: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     upstream: Upstream = field(default_factory=Upstream)
     credentials: tuple[Credential, ...] = ()
@@ -46,12 +62,17 @@ class Layer:
     env: tuple[tuple[str, str], ...] = ()
     mounts: tuple[Mount, ...] = ()
     budget: Budget | None = None
-    dlp: Dlp | None = None
+    dlp: DlpSaid | None = None
+    reads: tuple[tuple[Path, str], ...] = ()
     places: tuple[tuple[str, Place], ...] = ()
 
     def place(self, path: str) -> Place:
         """Where the key is written, or the source as a whole."""
         return dict(self.places).get(path, Place(name=self.label))
+
+    def has(self, path: str) -> bool:
+        """Whether the key is written in this source."""
+        return path in dict(self.places)
 
 
 def start_from(workspace: Path) -> BottleSpec:
@@ -84,6 +105,13 @@ def add(spec: BottleSpec, layer: Layer) -> BottleSpec:
         origin=(*spec.origin, layer.label),
         decided_by=tuple((dict(spec.decided_by) | _decided(layer)).items()),
     )
+
+
+def add_typed(spec: BottleSpec, typed: Layer) -> BottleSpec:
+    """The command line on top: what follows `--` comes after the manifest's arguments; for `shell` it is the command instead."""
+    below = add(spec, replace(typed, args=None))
+    args = () if below.agent == "shell" else below.args
+    return add(spec, replace(typed, args=args + typed.args)) if typed.args else below
 
 
 def add_upstream(below: Upstream, above: Upstream) -> Upstream:
@@ -137,10 +165,16 @@ def _add_budget(below: Budget | None, above: Budget | None) -> Budget | None:
     )
 
 
-def _add_dlp(below: Dlp | None, above: Dlp | None) -> Dlp | None:
-    if below is None or above is None:
-        return above or below
-    return replace(above, secrets=tuple(dict.fromkeys(below.secrets + above.secrets)))
+def _add_dlp(below: Dlp | None, above: DlpSaid | None) -> Dlp | None:
+    if above is None:
+        return below
+    under = below or Dlp()
+    return Dlp(
+        engine=above.engine or under.engine,
+        secrets=tuple(dict.fromkeys(under.secrets + above.secrets)),
+        formats=above.formats or under.formats,
+        injection=above.injection or under.injection,
+    )
 
 
 def _decided(layer: Layer) -> dict[str, str]:

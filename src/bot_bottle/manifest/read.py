@@ -3,15 +3,18 @@
 Without a policy and a manifest neither the YAML parser nor pydantic is imported.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot_bottle.errors import BadManifest
+from bot_bottle.errors import BadManifest, Declined
+from bot_bottle.host.paths import cache_dir, config_dir, state_dir
+from bot_bottle.host.plain import plain
 from bot_bottle.manifest.available import AVAILABLE, Available
-from bot_bottle.manifest.find import find_manifest, find_policy
-from bot_bottle.manifest.layer import Layer, add, check_whole, start_from
-from bot_bottle.manifest.mistakes import refuse
+from bot_bottle.manifest.find import Source, find_manifest, find_policy, read_found, read_named
+from bot_bottle.manifest.layer import Layer, add, add_typed, check_whole, start_from
+from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, refuse
 from bot_bottle.manifest.overrides import Overrides, override_layer
 from bot_bottle.manifest.spec import BottleSpec
 
@@ -20,8 +23,8 @@ from bot_bottle.manifest.spec import BottleSpec
 class Sources:
     """Where a bottle's wishes come from.
 
-    `cwd` is the folder the operator stands in; `manifest` is what `-f` names. Without it the workspace is searched for
-    `bottle.yaml`, unless `search` is false.
+    `cwd` is the folder the operator stands in; `manifest` is what `-f` names, relative to it. Without `-f` the workspace is
+    searched for `bottle.yaml`, unless `search` is false.
     """
 
     cwd: Path
@@ -39,24 +42,127 @@ class Loaded:
     manifest: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """One manifest read and checked, not judged: what trusting it would mean."""
+
+    source: Source
+    said: Layer
+    policy: BottleSpec
+
+
 def load(sources: Sources, *, available: Available = AVAILABLE) -> Loaded:
     """Everything the operator asked for, checked. BadManifest lists every mistake; Declined an untrusted manifest's wishes."""
     cwd = sources.cwd.resolve()
     typed, mistakes = override_layer(sources.overrides, cwd=cwd, available=available)
-    workspace = typed.workspace or cwd
-    policy = find_policy()
-    path = sources.manifest or (find_manifest(workspace, home=Path.home()) if sources.search else None)
-    if policy is not None or path is not None:
-        raise BadManifest("Manifests and policies cannot be read yet.")
+    start = start_from(typed.workspace or cwd)
+    source = _source(sources, start.workspace.path)
+    policy_file = find_policy()
+    if policy_file is None and source is None:
+        return Loaded(spec=_whole(start, (), typed, mistakes))
+    policy_said, more = _read_policy(policy_file, available)
+    mistakes += more
+    said, more = _read_manifest(source, available)
+    mistakes += more
     if mistakes:
-        raise refuse(mistakes, what="The command line has mistakes.")
-    return Loaded(spec=_whole(start_from(workspace), (typed,)))
+        raise refuse(mistakes, what=_has_mistakes([policy_file, source]))
+    policy = add(start, policy_said) if policy_said else start
+    notices: tuple[str, ...] = ()
+    if source is not None and said is not None and sources.manifest is None:
+        notices = _judge(Checked(source=source, said=said, policy=policy), typed)
+    layers = [layer for layer in (policy_said, said) if layer is not None]
+    return Loaded(spec=_whole(start, layers, typed, []), notices=notices, manifest=source.path if source else None)
 
 
-def _whole(spec: BottleSpec, layers: Sequence[Layer]) -> BottleSpec:
+def check(path: Path, *, available: Available = AVAILABLE) -> Checked:
+    """One manifest that lies in a repository, against the operator's policy. BadManifest lists every mistake in both."""
+    source = read_found(path)
+    policy_file = find_policy()
+    policy_said, mistakes = _read_policy(policy_file, available)
+    said, more = _read_manifest(source, available)
+    if mistakes or more or said is None:
+        raise refuse(mistakes + more, what=_has_mistakes([policy_file, source]))
+    start = start_from(path.parent)
+    return Checked(source=source, said=said, policy=add(start, policy_said) if policy_said else start)
+
+
+def _source(sources: Sources, workspace: Path) -> Source | None:
+    if sources.manifest is not None:
+        return read_named(sources.cwd.resolve() / sources.manifest.expanduser())
+    found = find_manifest(workspace, home=Path.home()) if sources.search else None
+    return read_found(found) if found else None
+
+
+def _read_policy(source: Source | None, available: Available) -> tuple[Layer | None, list[Mistake]]:
+    if source is None:
+        return None, []
+    from bot_bottle.manifest.model import Policy
+    from bot_bottle.manifest.parse import parse
+
+    return parse(source.content, label=source.label, base=source.path.parent, model=Policy, available=available)
+
+
+def _read_manifest(source: Source | None, available: Available) -> tuple[Layer | None, list[Mistake]]:
+    if source is None:
+        return None, []
+    from bot_bottle.manifest.model import Manifest
+    from bot_bottle.manifest.parse import parse
+
+    return parse(source.content, label=source.label, base=source.path.parent, model=Manifest, available=available)
+
+
+def _judge(checked: Checked, typed: Layer) -> tuple[str, ...]:
+    """What the operator should know about a manifest found in a repository; Declined when it loosens and is not trusted."""
+    from bot_bottle.manifest.tighten import loosenings, without_overridden
+    from bot_bottle.manifest.trust import trusted
+
+    source, label = checked.source, plain(checked.source.label)
+    known = trusted(source.path)
+    remarks = tuple(f"{label}: {remark}." for remark in source.remarks)
+    if known is not None and known.same(source.content, checked.said.reads):
+        return remarks
+    wishes = loosenings(checked.policy, without_overridden(checked.said, typed, policy=checked.policy))
+    if not wishes:
+        return (*remarks, f"{label} is not trusted; it is used because it only tightens your policy.")
+    path = shlex.quote(plain(str(source.path)))
+    what = f"{label} asks for more than your policy gives, and you have not trusted it."
+    if known is not None:
+        what = f"{label} has changed since you trusted it on {known.day}."
+    raise Declined(
+        what,
+        facts=(*(str(wish) for wish in wishes), *remarks),
+        next=f"Read it and decide: bot-bottle trust {path}",
+    )
+
+
+def _whole(start: BottleSpec, layers: Sequence[Layer], typed: Layer, mistakes: list[Mistake]) -> BottleSpec:
+    spec = start
     for layer in layers:
         spec = add(spec, layer)
-    mistakes = check_whole(spec, layers)
+    spec = add_typed(spec, typed)
+    everyone = (*layers, typed)
+    mistakes = [*mistakes, *check_whole(spec, everyone), *_check_own_folders(spec, everyone)]
     if mistakes:
-        raise refuse(mistakes, what="The manifest has mistakes.")
-    return replace(spec, origin=spec.origin)
+        raise refuse(mistakes, what="This bottle cannot be made as asked.")
+    return replace(spec, origin=tuple(layer.label for layer in layers))
+
+
+def _check_own_folders(spec: BottleSpec, layers: Sequence[Layer]) -> list[Mistake]:
+    """No bottle gets the folders in which its own gates keep keys, policy and trust; nor a folder that holds them."""
+    own = [folder.resolve() for folder in (state_dir(), config_dir(), cache_dir())]
+    asked = [("workspace.path", spec.workspace.path)] + [(f"mounts {mount.guest_path}", mount.host_path) for mount in spec.mounts]
+    mistakes = []
+    for path, folder in asked:
+        if any(private.is_relative_to(folder) or folder.is_relative_to(private) for private in own):
+            place = next((layer.place(path) for layer in reversed(layers) if layer.has(path)), Place(name="the current folder"))
+            wrong = Wrong("this folder holds bot-bottle's own keys and records, or lies in them", allowed="a project's folder")
+            mistakes.append(mistake(place, path, wrong, folder))
+    return mistakes
+
+
+def _has_mistakes(sources: Sequence[Source | None]) -> str:
+    names = [plain(source.label) for source in sources if source is not None]
+    return f"{' or '.join(names)} has mistakes." if names else "The command line has mistakes."
+
+
+__all__ = ["BadManifest", "Checked", "Loaded", "Overrides", "Sources", "check", "load"]

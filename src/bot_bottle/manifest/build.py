@@ -1,0 +1,200 @@
+"""From what pydantic has checked to the frozen records of `spec.py`. After this nobody checks again."""
+
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from bot_bottle.manifest.available import Available
+from bot_bottle.manifest.find import read_once
+from bot_bottle.manifest.hosts import host_and_port
+from bot_bottle.manifest.layer import DlpSaid, Layer
+from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest
+from bot_bottle.manifest.model import (
+    Common,
+    CredentialSection,
+    DlpSection,
+    EgressSection,
+    LimitsSection,
+    Manifest,
+    Policy,
+    RuleSection,
+    SecretSection,
+    TargetSection,
+    UpstreamSection,
+    WorkspaceSection,
+)
+from bot_bottle.manifest.overrides import prompt_text
+from bot_bottle.manifest.spec import (
+    Budget,
+    ConnectTo,
+    Credential,
+    FromCommand,
+    FromEnv,
+    FromFile,
+    FromKeyring,
+    Mount,
+    Rule,
+    Scheme,
+    SecretSource,
+    Target,
+    Upstream,
+)
+from bot_bottle.manifest.tree import Branch, Items, Node
+
+DEFAULT_PORT: dict[Scheme, int] = {"https": 443, "http": 80}
+
+
+def build(said: Common, tree: Branch, *, base: Path, available: Available) -> tuple[Layer, list[Mistake]]:
+    """The file as a layer, and the mistakes that only show across fields."""
+    places = dict(key_places(tree))
+    mistakes = _check_names(said, places, available)
+    prompt, reads = said.prompt, []
+    if said.prompt_file is not None:
+        try:
+            prompt = prompt_text(base, said.prompt_file)
+            reads.append((said.prompt_file, sha256(prompt.encode()).hexdigest()))
+        except Wrong as wrong:
+            mistakes.append(mistake(places["prompt_file"], "prompt_file", wrong, said.prompt_file))
+    for index, path in enumerate((said.egress and said.egress.upstream and said.egress.upstream.ca) or ()):
+        try:
+            reads.append((path, sha256(read_once(path, follow=True)[0]).hexdigest()))
+        except OSError as error:
+            key = f"egress.upstream.ca[{index}]"
+            mistakes.append(mistake(places[key], key, Wrong(f"the file cannot be read ({error.strerror})"), path))
+    return replace(_layer(said, tree.place.name, places, base=base), prompt=prompt, reads=tuple(reads)), mistakes
+
+
+def _layer(said: Common, label: str, places: dict[str, Place], *, base: Path) -> Layer:
+    egress = said.egress or EgressSection()
+    workspace = said.workspace if isinstance(said, (Manifest, Policy)) else None
+    written = [(f"egress.rules[{index}]", row) for index, row in enumerate(egress.rules or ())]
+    rules = [(path, rule) for path, row in written for rule in _rules(row, places[path].short)]
+    return Layer(
+        label=label,
+        agent=said.agent,
+        backend=said.backend,
+        workspace=workspace.path if isinstance(workspace, WorkspaceSection) else None,
+        mode=workspace.mode if workspace else None,
+        args=tuple(said.args) if isinstance(said, Manifest) and said.args is not None else None,
+        command=tuple(said.command) if isinstance(said, Manifest) and said.command is not None else None,
+        rules=tuple(rule for _, rule in rules),
+        rule_paths=tuple(path for path, _ in rules),
+        presets=tuple(egress.presets or ()),
+        upstream=_upstream(egress.upstream or UpstreamSection()),
+        credentials=tuple(
+            _credential(row, base, places[f"credentials[{index}]"].short) for index, row in enumerate(said.credentials or ())
+        ),
+        limits=_limits(said.limits or LimitsSection()),
+        env=tuple(sorted((said.env or {}).items())),
+        mounts=tuple(Mount(host_path=row.path, guest_path=row.to, writable=bool(row.writable)) for row in said.mounts or ()),
+        budget=Budget(usd=said.budget.usd, tokens=said.budget.tokens) if said.budget else None,
+        dlp=_dlp(said.dlp, base) if said.dlp else None,
+        places=tuple(places.items()),
+    )
+
+
+def key_places(node: Node, path: str = "") -> list[tuple[str, Place]]:
+    """Every key path of the file with its place: keys for mappings, beginnings for items of lists."""
+    found: list[tuple[str, Place]] = []
+    if isinstance(node, Branch):
+        for key, scalar in node.keys.items():
+            inner = f"{path}.{key}" if path else key
+            found += [(inner, scalar.place), *key_places(node.values.get(key, scalar), inner)]
+    elif isinstance(node, Items):
+        for index, item in enumerate(node.items):
+            found += [(f"{path}[{index}]", item.place), *key_places(item, f"{path}[{index}]")]
+    return found
+
+
+def _check_names(said: Common, places: dict[str, Place], available: Available) -> list[Mistake]:
+    """Presets exist, and each credential, mount and rule list names a thing once."""
+    mistakes = []
+    for index, preset in enumerate((said.egress and said.egress.presets) or ()):
+        if preset not in available.presets:
+            wrong = Wrong(
+                "there is no such preset", allowed=", ".join(available.presets), nearest=nearest(preset, available.presets)
+            )
+            path = f"egress.presets[{index}]"
+            mistakes.append(mistake(places[path], path, wrong, preset))
+    named = [(f"credentials[{index}]", row.name) for index, row in enumerate(said.credentials or ())]
+    named += [(f"mounts[{index}]", row.to) for index, row in enumerate(said.mounts or ())]
+    first: dict[str, str] = {}
+    for path, name in named:
+        earlier = first.setdefault(f"{path.partition('[')[0]} {name}", path)
+        if earlier != path:
+            wrong = Wrong(f"this repeats {earlier}, in line {places[earlier].line}")
+            mistakes.append(mistake(places[path], path, wrong, name))
+    return mistakes
+
+
+def _rules(row: RuleSection, where: str) -> tuple[Rule, ...]:
+    """One record, or two for a deny that names no scheme."""
+    schemes: tuple[Scheme, ...] = (row.scheme,) if row.scheme else ("https", "http") if row.deny else ("https",)
+    return tuple(
+        Rule(
+            host=row.host,
+            where=where,
+            ports=tuple(row.ports) if row.ports else () if row.deny else (DEFAULT_PORT[scheme],),
+            scheme=scheme,
+            methods=tuple(row.methods or ()),
+            paths=tuple(row.paths or ()),
+            addresses=tuple(row.addresses or ()),
+            deny=bool(row.deny),
+            passthrough=bool(row.passthrough),
+            websocket=row.websocket is not False,
+        )
+        for scheme in schemes
+    )
+
+
+def _upstream(section: UpstreamSection) -> Upstream:
+    connect = []
+    for left, right in (section.connect or {}).items():
+        host, port = host_and_port(left)
+        address, to_port = host_and_port(right)
+        connect.append(ConnectTo(host=host, port=port, address=address, to_port=to_port))
+    return Upstream(
+        ca=tuple(section.ca or ()), proxy=section.proxy, no_proxy=tuple(section.no_proxy or ()), connect=tuple(connect)
+    )
+
+
+def _credential(row: CredentialSection, base: Path, where: str) -> Credential:
+    return Credential(
+        name=row.name, source=_source(row.source, base), to=tuple(_target(target) for target in row.to), where=where
+    )
+
+
+def _source(section: SecretSection, base: Path) -> SecretSource:
+    if section.env:
+        return FromEnv(env=section.env)
+    if section.file:
+        return FromFile(file=base / Path(section.file).expanduser())
+    if section.command:
+        program, *arguments = section.command
+        return FromCommand(command=(str(Path(program).expanduser()), *arguments))
+    assert section.keyring is not None
+    return FromKeyring(keyring=section.keyring)
+
+
+def _target(row: TargetSection) -> Target:
+    """Without a place it is a bearer token; `authorization` without a format is one too (RFC 6750, 2.1)."""
+    common = Target(
+        host=row.host, ports=tuple(row.ports or (443,)), methods=tuple(row.methods or ()), paths=tuple(row.paths or ())
+    )
+    if row.basic:
+        return replace(common, slot="basic", name=row.basic.user, format="{value}")
+    if row.query:
+        return replace(common, slot="query", name=row.query, format="{value}")
+    header = row.header or "authorization"
+    usual = "Bearer {value}" if header == "authorization" else "{value}"
+    return replace(common, slot="header", name=header, format=row.format or usual)
+
+
+def _limits(section: LimitsSection) -> tuple[tuple[str, float | int | None], ...]:
+    fields = {"cpus": section.cpus, "memory": section.memory, "pids": section.pids, "disk": section.disk, "time_s": section.time}
+    return tuple((name, None if value == "none" else value) for name, value in fields.items() if value is not None)
+
+
+def _dlp(section: DlpSection, base: Path) -> DlpSaid:
+    secrets = tuple(_source(secret, base) for secret in section.secrets or ())
+    return DlpSaid(engine=section.engine, secrets=secrets, formats=section.formats, injection=section.injection)

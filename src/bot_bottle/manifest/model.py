@@ -1,0 +1,332 @@
+"""The manifest and the operator's policy as pydantic models: the edge. Unknown keys are errors; every field may be left out.
+
+The text under each field is its documentation: `docs/reference/manifest.md` and the JSON Schema are made from it.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from bot_bottle.manifest.fields import (
+    Agent,
+    BackendChoice,
+    Block,
+    ConnectFrom,
+    ConnectTo,
+    Cpus,
+    Disk,
+    Dollars,
+    Engine,
+    Find,
+    Flag,
+    GuestPath,
+    Header,
+    Host,
+    HostFile,
+    HostFolder,
+    HostPath,
+    Line,
+    Memory,
+    Method,
+    Mode,
+    Name,
+    PathGlob,
+    Pids,
+    Port,
+    Proxy,
+    ProxyException,
+    SchemeChoice,
+    Template,
+    Text,
+    Time,
+    Tokens,
+    Variable,
+    Version,
+    Words,
+)
+from bot_bottle.manifest.mistakes import Wrong
+
+
+class Section(BaseModel):
+    """What all mappings of a manifest share."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_by_alias=True)
+
+
+class WorkspaceSection(Section):
+    """The folder the agent works in."""
+
+    path: HostFolder | None = None
+    """The folder on the host; a relative path starts at this file. Default: the folder you stand in, so that a manifest at the
+    top of a repository serves its sub-folders too."""
+    mode: Mode | None = None
+    """How the folder gets in. `copy` (default): the agent works on a copy, and nothing of yours changes until you take the
+    result. `bind`: the agent writes into the folder itself, except for git's hooks and configuration, the folders that
+    configure agents, and the manifest."""
+
+
+class RuleSection(Section):
+    """One rule of the egress gate. A request leaves when a rule allows it and no rule denies it."""
+
+    host: Host
+    """The host: a name, `*.` before a name (one more label), `**.` before a name (any number of labels), or an IP address.
+    Names outside ASCII are written in their `xn--` form, so that what you read is what is compared."""
+    ports: list[Port] | None = None
+    """TCP ports. Default: 443, or 80 with `scheme: http`; in a deny: every port."""
+    scheme: SchemeChoice | None = None
+    """`https` (default) or `http`. A deny without it denies both."""
+    methods: list[Method] | None = None
+    """HTTP methods in capitals. Default: any."""
+    paths: list[PathGlob] | None = None
+    """Globs on the path: `*` stays within a segment, `**` crosses segments. Default: any."""
+    addresses: list[Block] | None = None
+    """Blocks of addresses (CIDR) that the host may resolve to although they are not public. Default: none, so that no name can
+    lead to a private, loopback, link-local or metadata address."""
+    deny: Flag | None = None
+    """True: what matches is refused, whatever other rules allow. Default: false."""
+    passthrough: Flag | None = None
+    """True: the TLS connection is not opened, for clients that pin a certificate. The gate then sees the host name only: no
+    methods, no paths, no credentials, no search for secrets. Default: false."""
+    websocket: Flag | None = None
+    """Whether a request may become a WebSocket. Default: true."""
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> "RuleSection":
+        if self.passthrough and (self.methods or self.paths):
+            raise Wrong("a passthrough rule cannot look at methods or paths, because the connection is not opened")
+        if self.passthrough and self.scheme == "http":
+            raise Wrong("a passthrough rule is about TLS; http has nothing to pass through")
+        if self.passthrough and self.deny:
+            raise Wrong("a deny needs no passthrough")
+        if self.deny and self.addresses:
+            raise Wrong("addresses widen what an allow may reach; a deny has no use for them")
+        return self
+
+
+class UpstreamSection(Section):
+    """How the egress gate itself reaches the world."""
+
+    ca: list[HostFile] | None = None
+    """Files with certificates (PEM) of authorities to trust besides the system's, for corporate networks. Relative paths start at
+    this file."""
+    proxy: Proxy | None = None
+    """The proxy that the gate goes through, as `http://proxy.example.com:3128`. Default: none; the variables of your shell are
+    not looked at, because they would make a bottle's reach depend on where it was started."""
+    no_proxy: list[ProxyException] | None = None
+    """Hosts that the gate reaches without the proxy: names, `.example.com` for a whole domain, or CIDR blocks."""
+    connect: dict[ConnectFrom, ConnectTo] | None = None
+    """Where to dial for a host: `"api.example.com:443": "127.0.0.1:8443"`. Names, TLS and rules stay those of the host on the
+    left; the address on the right may be private, because you wrote it."""
+
+
+class EgressSection(Section):
+    """What may leave the bottle over HTTP. Nothing may, by default."""
+
+    rules: list[RuleSection] | None = None
+    """The rules. Order does not matter: a deny that matches beats every allow."""
+    presets: list[Text] | None = None
+    """Named sets of rules, such as `pip` and `npm`. Their hosts come from the settings of those tools on this host, so that a
+    mirror is honoured."""
+    upstream: UpstreamSection | None = None
+    """How the gate itself reaches the world."""
+
+
+class SecretSection(Section):
+    """Where a secret is read, at launch, on the host. One of four; the value itself never stands in a manifest."""
+
+    env: Variable | None = None
+    """An environment variable of yours."""
+    file: Line | None = None
+    """A file; its content without the last line end. Relative paths start at this file, `~` is your home."""
+    command: list[Line] | None = None
+    """A program and its arguments; what it prints. It runs on the host as you, without a shell. Named alone it is looked up in
+    your PATH; otherwise its path is absolute."""
+    keyring: Line | None = None
+    """SERVICE/USER in your desktop's keyring."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "SecretSection":
+        said = [key for key in ("env", "file", "command", "keyring") if getattr(self, key)]
+        if len(said) != 1:
+            raise Wrong("a secret comes from one place", allowed="exactly one of env, file, command, keyring")
+        if self.command and "/" in self.command[0] and not self.command[0].startswith(("/", "~/")):
+            raise Wrong(
+                "a command with a relative path would depend on where you stand",
+                allowed="a name in your PATH, or an absolute path",
+            )
+        if self.keyring and not all(self.keyring.partition("/")[::2]):
+            raise Wrong("not a place in a keyring", allowed="SERVICE/USER")
+        return self
+
+
+class BasicSection(Section):
+    """HTTP Basic authentication (RFC 7617)."""
+
+    user: Line
+    """The user name; the secret is the password."""
+
+
+class TargetSection(Section):
+    """The requests that get a credential, and the place in them. Without a place it is a bearer token."""
+
+    host: Host
+    """The host, as in a rule."""
+    ports: list[Port] | None = None
+    """TCP ports. Default: 443."""
+    methods: list[Method] | None = None
+    """HTTP methods. Default: any."""
+    paths: list[PathGlob] | None = None
+    """Globs on the path. Default: any."""
+    header: Header | None = None
+    """The header that carries the secret. Whatever the agent sent there is replaced."""
+    format: Template | None = None
+    """How the secret is written into the header. Default: `{value}`, and `Bearer {value}` for `authorization`."""
+    bearer: Flag | None = None
+    """True: `authorization: Bearer …` (RFC 6750)."""
+    basic: BasicSection | None = None
+    """`authorization: Basic …` with this user name."""
+    query: Line | None = None
+    """The query parameter that carries the secret, for services that know nothing better."""
+
+    @model_validator(mode="after")
+    def _one_slot(self) -> "TargetSection":
+        said = [key for key in ("header", "bearer", "basic", "query") if getattr(self, key)]
+        if len(said) > 1:
+            raise Wrong("a credential goes to one place of a request", allowed="at most one of header, bearer, basic, query")
+        if self.format is not None and said and said != ["header"]:
+            raise Wrong("a format belongs to a header", allowed="header and format, or neither")
+        return self
+
+
+def _as_list(value: Any) -> Any:  # Any: a node before it is read
+    return [value] if isinstance(value, dict) else value
+
+
+class CredentialSection(Section):
+    """A secret that the gate sets on matching requests. The bottle never holds it."""
+
+    name: Name
+    """What the preflight, the log and other sections call it."""
+    source: Annotated[SecretSection, Field(alias="from")]
+    """Where the secret is read, at launch, on the host."""
+    to: Annotated[
+        list[TargetSection],
+        BeforeValidator(_as_list),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"$ref": "#/$defs/TargetSection"},
+                    {"type": "array", "items": {"$ref": "#/$defs/TargetSection"}, "minItems": 1},
+                ]
+            }
+        ),
+    ]
+    """The requests that get it: one mapping, or a list of them."""
+
+
+class MountSection(Section):
+    """One more file or folder of the host, put into the bottle."""
+
+    path: HostPath
+    """The file or folder on the host; a relative path starts at this file, `~` is your home."""
+    to: GuestPath
+    """Its absolute path inside."""
+    writable: Flag | None = None
+    """Whether the bottle may change it. Default: false."""
+
+
+class LimitsSection(Section):
+    """What a bottle may use. `none` lifts a limit."""
+
+    cpus: Cpus | None = None
+    """Processor cores, as 2 or 1.5. Default: no limit, because a busy bottle shares the processor fairly."""
+    memory: Memory | None = None
+    """Main memory, as 4GiB (the default: an agent and a build fit, and a runaway is stopped before the host swaps)."""
+    pids: Pids | None = None
+    """Processes and threads. Default: 2048, ten times what builds need and far from what a fork bomb wants."""
+    disk: Disk | None = None
+    """Disk space for what the bottle writes, as 10GiB. Default: no limit."""
+    time: Time | None = None
+    """How long the bottle may run, as 4h. Default: no limit."""
+
+
+class BudgetSection(Section):
+    """What the agent's model may cost; the gate counts, and stops at the bound."""
+
+    usd: Dollars | None = None
+    """US dollars. Default: no bound."""
+    tokens: Tokens | None = None
+    """Tokens read and written, in all. Default: no bound."""
+
+
+class DlpSection(Section):
+    """How requests are searched for secrets before they leave."""
+
+    engine: Engine | None = None
+    """`builtin` (default), or `pipelock`: the program of that name, which must be installed."""
+    secrets: list[SecretSection] | None = None
+    """Your own secrets, which must not leave in any encoding. A file is read line by line when it has the form of a .env file."""
+    formats: Find | None = None
+    """What a string in the form of a known token does: `block` (default), `warn` or `off`."""
+    injection: Find | None = None
+    """What a response that looks like a prompt injection does: `block`, `warn` (default) or `off`."""
+
+
+class Common(Section):
+    """The fields that a manifest and the operator's policy share."""
+
+    version: Version | None = None
+    """The version of this form: 1."""
+    agent: Agent | None = None
+    """The coding agent. Default: `claude`. `shell` runs a command or a shell; `custom` runs `command`."""
+    backend: BackendChoice | None = None
+    """What runs the bottle. `auto` (default) takes the first one that works on this machine."""
+    prompt: Text | None = None
+    """A standing instruction, added to the agent's own system prompt. Default: none."""
+    prompt_file: HostFile | None = None
+    """A file that holds the standing instruction; a relative path starts at this file."""
+    egress: EgressSection | None = None
+    """What may leave the bottle over HTTP."""
+    credentials: list[CredentialSection] | None = None
+    """Secrets that the gate sets on matching requests."""
+    limits: LimitsSection | None = None
+    """What a bottle may use."""
+    env: dict[Variable, Words] | None = None
+    """Environment variables inside, values as written. A secret here is an error: the agent would hold it; use `credentials`."""
+    mounts: list[MountSection] | None = None
+    """More files and folders of the host inside the bottle."""
+    budget: BudgetSection | None = None
+    """What the agent's model may cost."""
+    dlp: DlpSection | None = None
+    """How requests are searched for secrets before they leave."""
+
+    @model_validator(mode="after")
+    def _one_prompt(self) -> "Common":
+        if self.prompt is not None and self.prompt_file is not None:
+            raise Wrong("prompt and prompt_file do not go together", allowed="one of them")
+        return self
+
+
+class PolicyWorkspace(Section):
+    """How workspaces get in."""
+
+    mode: Mode | None = None
+    """`copy` (default) or `bind`, for manifests that do not say."""
+
+
+class Policy(Common):
+    """The operator's policy: `policy.yaml` in the configuration folder. It holds for every bottle; manifests add to it."""
+
+    workspace: PolicyWorkspace | None = None
+    """How workspaces get in."""
+
+
+class Manifest(Common):
+    """The manifest of one project: `bottle.yaml`. Every field may be left out; an empty file is a manifest."""
+
+    workspace: WorkspaceSection | None = None
+    """The folder the agent works in."""
+    args: list[Words] | None = None
+    """Arguments for the agent's own command line; for `shell`, the command to run. Default: none."""
+    command: list[Line] | None = None
+    """The program that the agent `custom` runs, and its first arguments."""

@@ -1,0 +1,147 @@
+"""One file's bytes → what it says, or every mistake in it at once. The only place that knows how pydantic reports."""
+
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from bot_bottle.manifest.available import SECTIONS_TO_COME, Available
+from bot_bottle.manifest.build import build
+from bot_bottle.manifest.env import looks_secret, reserved
+from bot_bottle.manifest.fields import Surroundings
+from bot_bottle.manifest.layer import Layer
+from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest, shown
+from bot_bottle.manifest.model import Common, SecretSection
+from bot_bottle.manifest.tree import Branch, Items, Node, Scalar, node_data, read_tree
+
+ErrorDetails = Any  # Any: pydantic_core.ErrorDetails, whose input is anything
+
+
+def parse(
+    content: bytes, *, label: str, base: Path, model: type[Common], available: Available
+) -> tuple[Layer | None, list[Mistake]]:
+    """What the file says, and its mistakes; no layer when there are any. Relative paths in it start at `base`."""
+    tree, mistakes = read_tree(content, label)
+    if tree is None:
+        return None, mistakes
+    fields = node_data(tree)
+    mistakes += _take_out_sections(tree, fields, available) + _check_env(tree)
+    try:
+        said = model.model_validate(fields, context=Surroundings(base=base, available=available))
+    except ValidationError as error:
+        return None, mistakes + [_explain(one, tree, model) for one in error.errors(include_url=False)]
+    layer, more = build(said, tree, base=base, available=available)
+    mistakes += more
+    return (None if mistakes else layer), mistakes
+
+
+def locate(tree: Branch, steps: Sequence[str | int]) -> tuple[Place, str, Node]:
+    """Where the value at these steps is written, its key path, and the nearest node that exists."""
+    node: Node = tree
+    place, path = tree.place, ""
+    for step in steps:
+        if isinstance(node, Branch) and isinstance(step, str):
+            if step == "[key]":
+                continue
+            path = f"{path}.{shown(step)}" if path else shown(step)
+            if step not in node.keys:
+                break
+            place = node.keys[step].place
+            node = node.values[step]
+            place = node.place if isinstance(node, Scalar) and not node.is_null else place
+        elif isinstance(node, Items) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+            place, path = node.place, f"{path}[{step}]"
+        # One mapping may stand for a list of one: such a step leaves no trace in the file.
+    return place, path, node
+
+
+def _take_out_sections(tree: Branch, fields: dict[str, Any], available: Available) -> list[Mistake]:
+    """Sections whose gate does not exist yet are refused, each by its own line, and not looked into."""
+    mistakes = []
+    for key, meaning in SECTIONS_TO_COME.items():
+        if key in fields and key not in available.sections:
+            del fields[key]
+            wrong = Wrong(f"{meaning} is not part of this version; remove the section, or use a version that has it")
+            mistakes.append(mistake(tree.keys[key].place, key, wrong))
+    return mistakes
+
+
+def _check_env(tree: Branch) -> list[Mistake]:
+    """Variables that the bottle sets itself, and values that look like secrets; those are never shown."""
+    section = tree.values.get("env")
+    if not isinstance(section, Branch):
+        return []
+    mistakes = []
+    for name, key in section.keys.items():
+        value = section.values.get(name)
+        if reserved(name):
+            mistakes.append(mistake(key.place, f"env.{shown(name)}", Wrong("the bottle sets this variable itself; remove it")))
+        elif isinstance(value, Scalar) and looks_secret(value.text, name=name):
+            wrong = Wrong(
+                "this looks like a secret, and the agent would hold it (the value is not shown)",
+                allowed="plain values; a secret belongs in credentials, which the gate sets on requests",
+            )
+            mistakes.append(mistake(key.place, f"env.{shown(name)}", wrong))
+    return mistakes
+
+
+def _explain(error: ErrorDetails, tree: Branch, model: type[BaseModel]) -> Mistake:
+    steps: tuple[str | int, ...] = error["loc"]
+    place, path, node = locate(tree, steps)
+    kind, value = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        return _unknown_key(steps, tree, model)
+    if kind == "missing":
+        owner, owner_path, _ = locate(tree, steps[:-1])
+        return Mistake(place=owner, path=owner_path, what=f"{steps[-1]} is missing")
+    wrong = error.get("ctx", {}).get("error")
+    if isinstance(wrong, Wrong):
+        return mistake(place, path, wrong, None if isinstance(value, dict) else value)
+    if kind in {"model_type", "dict_type"}:
+        inner = _model_at(model, steps)
+        allowed = ", ".join(_keys(inner)) if inner else "KEY: VALUE pairs"
+        return mistake(place, path, Wrong("a mapping belongs here", allowed=allowed, hide=inner is SecretSection), value)
+    if kind == "list_type":
+        hint = f"[{shown(value)}]" if isinstance(node, Scalar) and not looks_secret(node.text) else ""
+        return mistake(place, path, Wrong("a list belongs here", nearest=hint), value)
+    return mistake(place, path, Wrong(str(error["msg"]).lower()), value)
+
+
+def _unknown_key(steps: tuple[str | int, ...], tree: Branch, model: type[BaseModel]) -> Mistake:
+    """The key's own place, the keys that exist there, and the nearest; its value is not shown."""
+    key = str(steps[-1])
+    _, owner_path, owner = locate(tree, steps[:-1])
+    place = owner.keys[key].place if isinstance(owner, Branch) and key in owner.keys else owner.place
+    inner = _model_at(model, steps[:-1])
+    keys = _keys(inner) if inner else []
+    path = f"{owner_path}.{shown(key)}" if owner_path else shown(key)
+    return Mistake(place=place, path=path, what="unknown key", allowed=", ".join(keys), nearest=nearest(key, keys))
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_at(model: type[BaseModel], steps: Sequence[str | int]) -> type[BaseModel] | None:
+    """The model that reads the mapping at these steps."""
+    current: type[BaseModel] | None = model
+    for step in steps:
+        if isinstance(step, int):
+            continue
+        if current is None:
+            return None
+        field = next((field for name, field in current.model_fields.items() if step == (field.alias or name)), None)
+        current = _model_in(field.annotation) if field else None
+    return current
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:  # Any: a type form
+    """The model inside `list[...]`, `... | None` and `Annotated[...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in {list, Union, types.UnionType, Annotated}:
+        return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+    return None

@@ -1,0 +1,268 @@
+"""What a manifest asks for beyond the operator's policy. Pure; the manifest is hostile until the operator trusts it.
+
+Only these tighten: a deny, an allow that an operator's own rule covers, a preset the operator has, a lower limit or budget, a
+narrower workspace, a less exposed mode, a stronger backend, a sharper search for secrets. Everything else is a loosening, also
+what runs inside only: arguments, environment and prompt speak to the agent in the operator's name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+
+from bot_bottle.host.plain import plain
+from bot_bottle.manifest.layer import DlpSaid, Layer
+from bot_bottle.manifest.mistakes import Place
+from bot_bottle.manifest.spec import (
+    BottleSpec,
+    Budget,
+    Credential,
+    Dlp,
+    FromCommand,
+    FromEnv,
+    FromFile,
+    Limits,
+    Rule,
+    SecretSource,
+    Upstream,
+)
+from bot_bottle.manifest.units import written_size, written_time
+
+STRONGER: dict[str, tuple[str, ...]] = {
+    "namespaces": ("gvisor", "smolmachines"),
+    "docker": ("gvisor", "smolmachines"),
+    "gvisor": ("smolmachines",),
+    "auto": ("smolmachines",),
+}
+"""Backends that put more between the bottle and the host's kernel than the key does. Docker and namespaces do not compare."""
+
+EXPOSURE = ("copy", "clone", "bind")
+"""Workspace modes, from the one that touches nothing of the operator's to the one that does."""
+
+STRICTNESS = ("off", "warn", "block")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loosening:
+    """One thing that the operator's policy does not give: where it is written, its key path, and what it would do."""
+
+    place: Place
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.place} {plain(self.path, limit=120)}: {self.what}"
+
+
+def loosenings(policy: BottleSpec, said: Layer) -> tuple[Loosening, ...]:
+    """Everything in `said` that goes beyond `policy` (defaults and the operator's own), in the order of the file."""
+    found = [
+        *_choices(policy, said),
+        *_texts(said),
+        *_egress(policy, said),
+        *_credentials(policy, said),
+        *_limits(policy.limits, said),
+        *_budget(policy.budget, said),
+        *_dlp(policy.dlp or Dlp(), said),
+        *_inside(policy, said),
+    ]
+    rows = [Loosening(place=said.place(path), path=path, what=what) for path, what in found]
+    return tuple(sorted(rows, key=lambda row: (row.place.line, row.place.column)))
+
+
+def without_overridden(said: Layer, typed: Layer, *, policy: BottleSpec) -> Layer:
+    """`said` without what the command line replaces anyway: a wish without effect is no loosening."""
+    other_agent = typed.agent is not None and typed.agent != (said.agent or policy.agent)
+    return replace(
+        said,
+        agent=None if typed.agent else said.agent,
+        backend=None if typed.backend else said.backend,
+        workspace=None if typed.workspace else said.workspace,
+        mode=None if typed.mode else said.mode,
+        prompt=None if typed.prompt is not None else said.prompt,
+        args=None if other_agent else said.args,
+        command=None if other_agent else said.command,
+    )
+
+
+def covers(wide: Rule, rule: Rule) -> bool:
+    """Whether one allow lets out everything that another does. Fields that this function does not know must be equal."""
+    alike = replace(
+        rule,
+        host=wide.host,
+        where=wide.where,
+        ports=wide.ports,
+        methods=wide.methods,
+        paths=wide.paths,
+        addresses=wide.addresses,
+        websocket=wide.websocket,
+    )
+    return (
+        alike == wide
+        and host_covers(wide.host, rule.host)
+        and set(rule.ports) <= set(wide.ports)
+        and (not wide.methods or (bool(rule.methods) and set(rule.methods) <= set(wide.methods)))
+        and (not wide.paths or "/**" in wide.paths or (bool(rule.paths) and set(rule.paths) <= set(wide.paths)))
+        and all(any(_block_covers(block, inner) for block in wide.addresses) for inner in rule.addresses)
+        and (wide.websocket or not rule.websocket)
+    )
+
+
+def host_covers(wide: str, host: str) -> bool:
+    """Whether every name that `host` matches is matched by `wide`."""
+    if wide == host:
+        return True
+    if wide.startswith("**."):
+        return host.removeprefix("**.").removeprefix("*.").endswith(wide[2:]) or host == f"*{wide[2:]}"
+    if wide.startswith("*."):
+        return "*" not in host and host.partition(".")[2] == wide[2:]
+    return False
+
+
+Found = Iterator[tuple[str, str]]
+
+
+def _choices(policy: BottleSpec, said: Layer) -> Found:
+    if said.agent and said.agent != policy.agent:
+        yield "agent", f"starts {said.agent} instead of {policy.agent}, with that agent's hosts and key"
+    if said.backend and said.backend != policy.backend and said.backend not in STRONGER.get(policy.backend, ()):
+        yield "backend", f"runs on {said.backend} instead of {policy.backend}"
+    mode = policy.workspace.mode
+    if said.mode and EXPOSURE.index(said.mode) > EXPOSURE.index(mode):
+        reason = (
+            "the bottle writes into the folder itself"
+            if said.mode == "bind"
+            else "the bottle's branches arrive in the repository"
+        )
+        yield "workspace.mode", f"{said.mode} instead of {mode}: {reason}"
+    if said.workspace and not said.workspace.is_relative_to(policy.workspace.path):
+        yield (
+            "workspace.path",
+            f"gives the bottle {plain(str(said.workspace), limit=200)}, which lies outside {policy.workspace.path}",
+        )
+
+
+def _texts(said: Layer) -> Found:
+    if said.prompt:
+        key = "prompt_file" if said.has("prompt_file") else "prompt"
+        yield key, f"gives the agent a standing instruction in your name ({len(said.prompt)} characters)"
+    if said.args:
+        yield "args", f"adds to the agent's command line: {_listed(said.args)}"
+    if said.command:
+        yield "command", f"starts {_listed(said.command)} as the agent"
+
+
+def _egress(policy: BottleSpec, said: Layer) -> Found:
+    allowed = [rule for rule in policy.egress.rules if not rule.deny]
+    for path, rule in zip(said.rule_paths, said.rules, strict=True):
+        if not rule.deny and not any(covers(wide, rule) for wide in allowed):
+            yield path, f"lets out {described(rule)}"
+    for index, preset in enumerate(said.presets):
+        if preset not in policy.egress.presets:
+            yield f"egress.presets[{index}]", f"lets out what the preset {preset} needs"
+    yield from _upstream(policy.egress.upstream, said.upstream)
+
+
+def _upstream(policy: Upstream, said: Upstream) -> Found:
+    for index, path in enumerate(said.ca):
+        if path not in policy.ca:
+            yield (
+                f"egress.upstream.ca[{index}]",
+                f"makes the gate trust the certificates of {plain(str(path), limit=200)} for every host",
+            )
+    if said.proxy and said.proxy != policy.proxy:
+        yield "egress.upstream.proxy", f"sends everything, with your credentials, by way of {said.proxy}"
+    for index, host in enumerate(said.no_proxy):
+        if host not in policy.no_proxy:
+            yield f"egress.upstream.no_proxy[{index}]", f"reaches {host} without your proxy"
+    for entry in said.connect:
+        if entry not in policy.connect:
+            what = f"sends what is meant for {entry.host}:{entry.port} to {entry.address}:{entry.to_port}"
+            yield "egress.upstream.connect", what
+
+
+def _credentials(policy: BottleSpec, said: Layer) -> Found:
+    known = [replace(credential, where="") for credential in policy.credentials]
+    for index, credential in enumerate(said.credentials):
+        if replace(credential, where="") not in known:
+            yield f"credentials[{index}]", f"{_taken(credential.source)} and sends it to {_targets(credential)}"
+
+
+def _limits(policy: Limits, said: Layer) -> Found:
+    for field, value in said.limits:
+        key = "time" if field == "time_s" else field
+        bound: float | int | None = getattr(policy, field)
+        if bound is not None and (value is None or value > bound):
+            yield f"limits.{key}", f"{_amount(field, value)} instead of {_amount(field, bound)}"
+
+
+def _budget(policy: Budget | None, said: Layer) -> Found:
+    if policy is None or said.budget is None:
+        return
+    for key in ("usd", "tokens"):
+        bound, value = getattr(policy, key), getattr(said.budget, key)
+        if bound is not None and value is not None and value > bound:
+            yield f"budget.{key}", f"{value:g} instead of {bound:g}"
+
+
+def _dlp(policy: Dlp, said: Layer) -> Found:
+    wanted = said.dlp or DlpSaid()
+    if wanted.engine and wanted.engine != policy.engine:
+        yield "dlp.engine", f"searches with {wanted.engine} instead of {policy.engine}"
+    for key in ("formats", "injection"):
+        now, value = getattr(policy, key), getattr(wanted, key)
+        if value and STRICTNESS.index(value) < STRICTNESS.index(now):
+            yield f"dlp.{key}", f"{value} instead of {now}"
+    for index, source in enumerate(wanted.secrets):
+        if source not in policy.secrets:
+            yield f"dlp.secrets[{index}]", f"{_taken(source)}, and tells the bottle when it guesses it"
+
+
+def _inside(policy: BottleSpec, said: Layer) -> Found:
+    for name, value in said.env:
+        if (name, value) not in policy.env:
+            yield f"env.{name}", f"sets {name} to {plain(value, limit=60) or 'nothing'} inside"
+    for index, mount in enumerate(said.mounts):
+        if mount not in policy.mounts:
+            how = "read and change" if mount.writable else "read"
+            yield f"mounts[{index}]", f"lets the bottle {how} {plain(str(mount.host_path), limit=200)}"
+
+
+def described(rule: Rule) -> str:
+    """What one allow lets out, in a user's words."""
+    methods = ", ".join(rule.methods) or "any request"
+    paths = f" on {_listed(rule.paths)}" if rule.paths else ""
+    ports = ", ".join(str(port) for port in rule.ports)
+    private = f", also at {_listed(rule.addresses)}" if rule.addresses else ""
+    unseen = ", unseen (passthrough)" if rule.passthrough else ""
+    return f"{methods} to {rule.scheme}://{rule.host} port {ports}{paths}{private}{unseen}"
+
+
+def _taken(source: SecretSource) -> str:
+    if isinstance(source, FromCommand):
+        return f"runs {_listed(source.command)} on this host as you"
+    if isinstance(source, FromFile):
+        return f"reads {plain(str(source.file), limit=200)}"
+    if isinstance(source, FromEnv):
+        return f"takes {source.env} from your environment"
+    return f"takes {plain(source.keyring, limit=100)} from your keyring"
+
+
+def _targets(credential: Credential) -> str:
+    return ", ".join(dict.fromkeys(target.host for target in credential.to))
+
+
+def _amount(field: str, value: float | int | None) -> str:
+    if value is None:
+        return "no limit"
+    if field in {"memory", "disk"}:
+        return written_size(int(value))
+    return written_time(value) if field == "time_s" else f"{value:g}"
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return plain(" ".join(words), limit=200)
+
+
+def _block_covers(wide: str, block: str) -> bool:
+    outer, inner = ip_network(wide), ip_network(block)
+    return outer.version == inner.version and outer.prefixlen <= inner.prefixlen and inner.network_address in outer
