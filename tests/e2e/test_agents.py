@@ -1,0 +1,159 @@
+"""The real Claude Code and the real Codex work in a bottle, and never hold the key that the API sees."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import standin
+from scene import Stage
+
+from bot_bottle.agents.endpoint import PLACEHOLDER
+
+SEARCH = """python3 - <<'END'
+import os
+real, known = "{0}" + "{1}", {2!r}
+found, controls, read = [], 0, 0
+def look(path):
+    global controls, read
+    try:
+        with open(path, "rb") as file:
+            text = file.read(8 << 20)
+    except OSError:
+        return
+    read += 1
+    controls += known.encode() in text
+    if real.encode() in text:
+        found.append(path)
+for process in filter(str.isdigit, os.listdir("/proc")):
+    for name in ("environ", "cmdline", "maps", "status"):
+        look(f"/proc/{{process}}/{{name}}")
+for top in (os.path.expanduser("~"), os.getcwd(), "/run", "/tmp", "/etc", "/opt/bot-bottle", "/var/tmp"):
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path) and not os.path.islink(path):
+                look(path)
+print("SEARCHED", read > 50, "PLACEHOLDER", controls > 0, "KEY", found)
+END"""
+"""Looks for the key in every process and file that the agent can see. It is put together from halves, or it would find itself;
+that the placeholder is found shows that the search works."""
+
+
+PIP = ".venv/bin/pip install --quiet --disable-pip-version-check"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """How to start one agent without a terminal, and where its key arrives."""
+
+    name: str
+    variable: str
+    args: tuple[str, ...]
+    header: str
+    format: str
+    path: str
+    results: Callable[[standin.Json], list[str]]
+
+
+CLIENTS = (
+    Client(
+        name="claude",
+        variable="ANTHROPIC_API_KEY",
+        args=("-p", "The tests fail. Fix it."),
+        header="x-api-key",
+        format="{}",
+        path="/v1/messages",
+        results=standin.claude_results,
+    ),
+    Client(
+        name="codex",
+        variable="OPENAI_API_KEY",
+        args=("exec", "The tests fail. Fix it."),
+        header="authorization",
+        format="Bearer {}",
+        path="/v1/responses",
+        results=standin.codex_results,
+    ),
+)
+
+
+def manifest(stage: Stage, client: Client) -> Path:
+    """The stand-in in the place of the API; pip and npm by their presets."""
+    connect = {f"{host}:443": stage.model.address for host in standin.HOSTS}
+    egress = {"presets": ["pip", "npm"], "upstream": {"connect": connect, "ca": [str(stage.model.ca_file)]}}
+    path = stage.folder / "bottle.yaml"
+    path.write_text(
+        json.dumps({"version": 1, "agent": client.name, "prompt": "Be brief, and STAY-IN-CHARACTER.", "egress": egress})
+    )
+    path.chmod(0o644)
+    return path
+
+
+def work(stage_key_halves: tuple[str, str] = ("", "")) -> list[standin.Step]:
+    """A day's work: look, edit, test, install from both registries, knock at a closed door, look for the key."""
+    return [
+        {"say": "I look around.", "run": "pwd && git status --short && git log --oneline && id -u"},
+        {"read": "receipt.py"},
+        {
+            "edit": "receipt.py",
+            "old": "    return [total_cents // people] * people\n",
+            "new": "    share, rest = divmod(total_cents, people)\n    return [share + (n < rest) for n in range(people)]\n",
+        },
+        {"run": "python3 -m unittest 2>&1 | tail -3"},
+        {"run": f"python3 -m venv .venv && {PIP} iniconfig && ls .venv/lib/*/site-packages"},
+        {"run": "npm install --no-audit --no-fund --prefix tools ms 2>&1 && ls tools/node_modules"},
+        {"run": "curl -sS --max-time 20 https://forum.example.com/ || echo curl said $?"},
+        {"run": SEARCH.format(*stage_key_halves, PLACEHOLDER)},
+        {"say": "All four tests pass."},
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+def test_a_real_agent_works_sealed_and_never_holds_the_key(client: Client, stage: Callable[[list[standin.Step]], Stage]) -> None:
+    scene = stage([])
+    scene.model.script[:] = work(scene.key_halves)
+    operator = scene.operator
+    options = ("-q", "-f", str(manifest(scene, client)), "-w", str(scene.repository), "--mode", "bind", "--name", "e2e")
+    run = operator.bot_bottle("run", client.name, *options, "--", *client.args, **{client.variable: scene.key})
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "All four tests pass." in run.stdout
+    calls = [seen for seen in scene.model.seen if seen.path.partition("?")[0] == client.path]
+    results = max((client.results(seen.body) for seen in calls), key=len)
+    check_work(results, scene.repository)
+    check_key(scene, calls, client, results[-1])
+    check_left_behind(scene, operator.home)
+    assert any("STAY-IN-CHARACTER" in json.dumps(seen.body) for seen in calls), "the standing prompt did not reach the model"
+
+
+def check_work(results: list[str], repository: Path) -> None:
+    """Each tool did its work, and its result is in the operator's folder."""
+    looked, _, _, tested, pip, npm, denied, _ = results
+    assert "Begin" in looked
+    assert "1000" in looked.split(), "the agent does not run as uid 1000"
+    assert "OK" in tested, tested
+    assert "iniconfig" in pip, pip
+    assert "ms" in npm.split(), npm
+    assert "forum.example.com" in denied, denied
+    assert "divmod" in (repository / "receipt.py").read_text()
+    assert (repository / "tools" / "node_modules" / "ms" / "package.json").is_file()
+
+
+def check_key(scene: Stage, calls: list[standin.Seen], client: Client, searched: str) -> None:
+    """Every call reached the API with the real key; inside, only the placeholder was to be found."""
+    assert {seen.headers.get(client.header) for seen in calls} == {client.format.format(scene.key)}
+    assert "SEARCHED True PLACEHOLDER True KEY []" in searched, searched
+    assert not any(scene.key in json.dumps(seen.body) for seen in scene.model.seen)
+
+
+def check_left_behind(scene: Stage, home: Path) -> None:
+    """No file of the bottle, its stage dir or the repository holds the key."""
+    stage_dir = home / ".local" / "state" / "bot-bottle" / "bottles" / "e2e"
+    assert (stage_dir / "events.jsonl").is_file()
+    for top in (home, scene.repository):
+        for path in top.rglob("*"):
+            if path.is_file() and not path.is_symlink() and path.stat().st_size < 50_000_000:
+                assert scene.key.encode() not in path.read_bytes(), path
