@@ -48,6 +48,8 @@ def play(model: standin.StandIn, folder: Path, repository: Path) -> int:
     try:
         heading(f"Claude Code in the bottle {slug}, on a copy of examples/demo/repository")
         code = run_agent(slug, manifest, repository, key)
+        if code != 0:
+            return code
         heading("What it changed")
         changed = show_changes(HERE / "repository", repository)
         heading("What the gate allowed and refused")
@@ -55,8 +57,8 @@ def play(model: standin.StandIn, folder: Path, repository: Path) -> int:
         heading("Who held the key")
         kept = show_key(model, key)
     finally:
-        bot_bottle("rm", "-f", slug, stdout=subprocess.DEVNULL)
-    return 0 if code == 0 and changed and refused and kept else code or 1
+        remove(slug)
+    return 0 if changed and refused and kept else 1
 
 
 def manifest_text(model: standin.StandIn) -> str:
@@ -81,10 +83,11 @@ def run_agent(slug: str, manifest: Path, repository: Path, key: str) -> int:
         return running.wait(TIME_LIMIT_S)
 
 
-def bot_bottle(*arguments: str, stdout: int | None = None) -> int:
-    """One more call of the command line; its exit code."""
-    command = (sys.executable, "-m", "bot_bottle", *arguments)
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stdout, timeout=60, check=False).returncode
+def remove(slug: str) -> None:
+    """Remove the bottle's records, if it came that far."""
+    if bottle_dir(slug).is_dir():
+        command = (sys.executable, "-m", "bot_bottle", "rm", "-f", slug)
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60, check=False)
 
 
 def describe(line: str) -> Iterator[str]:
