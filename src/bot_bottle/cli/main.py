@@ -6,6 +6,9 @@ import click
 
 VERBS: dict[str, str] = {
     "agents": "agents:agents",
+    "init": "manifest:init",
+    "schema": "manifest:schema",
+    "trust": "manifest:trust",
 }
 """Verb → "module:command" under bot_bottle.cli, in the order `--help` shows them."""
 

@@ -62,6 +62,11 @@ def find_manifest(workspace: Path, *, home: Path) -> Path | None:
     return None
 
 
+def repository_top(folder: Path, *, home: Path) -> Path:
+    """The top of the git repository that this folder lies in, or the folder itself."""
+    return _folders(folder, home=home)[-1]
+
+
 def read_found(path: Path) -> Source:
     """A manifest that lies in a repository. Links, devices and pipes are refused."""
     try:

@@ -5,7 +5,7 @@ The text under each field is its documentation: `docs/reference/manifest.md` and
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bot_bottle.manifest.fields import (
     Agent,
@@ -134,6 +134,8 @@ class EgressSection(Section):
 class SecretSection(Section):
     """Where a secret is read, at launch, on the host. One of four; the value itself never stands in a manifest."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
     env: Variable | None = None
     """An environment variable of yours."""
     file: Line | None = None
@@ -209,18 +211,7 @@ class CredentialSection(Section):
     """What the preflight, the log and other sections call it."""
     source: Annotated[SecretSection, Field(alias="from")]
     """Where the secret is read, at launch, on the host."""
-    to: Annotated[
-        list[TargetSection],
-        BeforeValidator(_as_list),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    {"$ref": "#/$defs/TargetSection"},
-                    {"type": "array", "items": {"$ref": "#/$defs/TargetSection"}, "minItems": 1},
-                ]
-            }
-        ),
-    ]
+    to: Annotated[list[TargetSection], BeforeValidator(_as_list), Field(min_length=1)]
     """The requests that get it: one mapping, or a list of them."""
 
 

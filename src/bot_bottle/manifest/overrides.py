@@ -31,6 +31,7 @@ class Overrides:
     prompt: str | None = None
     prompt_file: Path | None = None
     allow: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
 
 
@@ -50,6 +51,7 @@ def override_layer(overrides: Overrides, *, cwd: Path, available: Available) -> 
     """The command line as the topmost layer, and everything that is wrong with it."""
     reading = _Reading([])
     rules = [reading.take("--allow", text, lambda text=text: _allowed(text)) for text in overrides.allow]  # type: ignore[misc]  # bound now
+    presets = [_choice(reading, "--preset", preset, available.presets) for preset in overrides.presets]
     layer = Layer(
         label="the command line",
         agent=cast(AgentName | None, _choice(reading, "AGENT", overrides.agent, available.agents)),
@@ -61,6 +63,7 @@ def override_layer(overrides: Overrides, *, cwd: Path, available: Available) -> 
         prompt=_prompt(reading, overrides, cwd),
         args=overrides.args or None,
         rules=tuple(rule for rule in rules if rule is not None),
+        presets=tuple(preset for preset in presets if preset is not None),
         places=tuple(
             (path, Place(name=name))
             for path, name in (

@@ -104,6 +104,8 @@ def _explain(error: ErrorDetails, tree: Branch, model: type[BaseModel]) -> Mista
         inner = _model_at(model, steps)
         allowed = ", ".join(_keys(inner)) if inner else "KEY: VALUE pairs"
         return mistake(place, path, Wrong("a mapping belongs here", allowed=allowed, hide=inner is SecretSection), value)
+    if kind == "too_short":
+        return mistake(place, path, Wrong("the list is empty", allowed="at least one item"))
     if kind == "list_type":
         hint = f"[{shown(value)}]" if isinstance(node, Scalar) and not looks_secret(node.text) else ""
         return mistake(place, path, Wrong("a list belongs here", nearest=hint), value)

@@ -5,6 +5,7 @@ narrower workspace, a less exposed mode, a stronger backend, a sharper search fo
 what runs inside only: arguments, environment and prompt speak to the agent in the operator's name.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -146,9 +147,9 @@ def _texts(said: Layer) -> Found:
         key = "prompt_file" if said.has("prompt_file") else "prompt"
         yield key, f"gives the agent a standing instruction in your name ({len(said.prompt)} characters)"
     if said.args:
-        yield "args", f"adds to the agent's command line: {_listed(said.args)}"
+        yield "args", f"adds to the agent's command line: {plain(shlex.join(said.args), limit=200)}"
     if said.command:
-        yield "command", f"starts {_listed(said.command)} as the agent"
+        yield "command", f"starts {plain(shlex.join(said.command), limit=200)} as the agent"
 
 
 def _egress(policy: BottleSpec, said: Layer) -> Found:
@@ -239,7 +240,7 @@ def described(rule: Rule) -> str:
 
 def _taken(source: SecretSource) -> str:
     if isinstance(source, FromCommand):
-        return f"runs {_listed(source.command)} on this host as you"
+        return f"runs {plain(shlex.join(source.command), limit=200)} on this host as you"
     if isinstance(source, FromFile):
         return f"reads {plain(str(source.file), limit=200)}"
     if isinstance(source, FromEnv):
