@@ -133,7 +133,7 @@ class Codex(AgentProvider):
         return AgentProvision(
             provider=self.name,
             version=installed.version,
-            command=(program_path(self.release, PROGRAMS, self.system), *asked.spec.args),
+            command=(program_path(self.release, PROGRAMS, self.system), *arguments(asked.spec.args)),
             prompt_mode=PromptMode.CONFIG_KEY,
             env=(("CODEX_HOME", home), ("OPENAI_API_KEY", PLACEHOLDER)),
             files=(GuestFile(path=".codex/config.toml", content=config(asked)),),
@@ -145,6 +145,13 @@ class Codex(AgentProvider):
 def endpoint(host: Mapping[str, str]) -> Endpoint:
     """The operator's OPENAI_BASE_URL, else the public API."""
     return parse_endpoint(host.get(BASE_URL) or PUBLIC_API, variable=BASE_URL)
+
+
+def arguments(args: tuple[str, ...]) -> tuple[str, ...]:
+    """The operator's arguments; `exec` also runs outside git (0.169.0 wants the option in spite of trust)."""
+    if args[:1] in (("exec",), ("e",)):
+        return (args[0], "--skip-git-repo-check", *(arg for arg in args[1:] if arg != "--skip-git-repo-check"))
+    return args
 
 
 def config(asked: Provisioning) -> str:

@@ -189,8 +189,13 @@ def test_codex_runs_without_its_own_sandbox_and_says_so() -> None:
     assert settings["developer_instructions"] == 'Say "hi"\n\\n'
     assert settings["projects"]["/work/project"]["trust_level"] == "trusted"
     assert plan.command[0].endswith("/bin/codex")
-    assert plan.command[1:] == ("exec", "hello")
+    assert plan.command[1:] == ("exec", "--skip-git-repo-check", "hello")
     assert any("sandbox" in line.text for line in plan.notes)
+
+
+@pytest.mark.parametrize("args", [(), ("resume", "--last"), ("fix the tests",), ("review",)])
+def test_codex_gets_the_operators_arguments_as_they_are(args: tuple[str, ...]) -> None:
+    assert CODEX.provision(asked(CODEX, args=args), INSTALLED).command[1:] == args
 
 
 def test_codex_without_a_prompt_gets_no_instructions() -> None:
