@@ -4,11 +4,10 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from bot_bottle.manifest.available import Available
 from bot_bottle.manifest.find import read_once
 from bot_bottle.manifest.hosts import host_and_port
 from bot_bottle.manifest.layer import DlpSaid, Layer
-from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest
+from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake
 from bot_bottle.manifest.model import (
     Common,
     CredentialSection,
@@ -44,10 +43,10 @@ from bot_bottle.manifest.tree import Branch, Items, Node
 DEFAULT_PORT: dict[Scheme, int] = {"https": 443, "http": 80}
 
 
-def build(said: Common, tree: Branch, *, base: Path, available: Available) -> tuple[Layer, list[Mistake]]:
-    """The file as a layer, and the mistakes that only show across fields."""
+def build(said: Common, tree: Branch, *, base: Path) -> tuple[Layer, list[Mistake]]:
+    """The file as a layer, and what is wrong with the files it names."""
     places = dict(key_places(tree))
-    mistakes = _check_names(said, places, available)
+    mistakes: list[Mistake] = []
     prompt, reads = said.prompt, []
     if said.prompt_file is not None:
         try:
@@ -104,27 +103,6 @@ def key_places(node: Node, path: str = "") -> list[tuple[str, Place]]:
         for index, item in enumerate(node.items):
             found += [(f"{path}[{index}]", item.place), *key_places(item, f"{path}[{index}]")]
     return found
-
-
-def _check_names(said: Common, places: dict[str, Place], available: Available) -> list[Mistake]:
-    """Presets exist, and each credential, mount and rule list names a thing once."""
-    mistakes = []
-    for index, preset in enumerate((said.egress and said.egress.presets) or ()):
-        if preset not in available.presets:
-            wrong = Wrong(
-                "there is no such preset", allowed=", ".join(available.presets), nearest=nearest(preset, available.presets)
-            )
-            path = f"egress.presets[{index}]"
-            mistakes.append(mistake(places[path], path, wrong, preset))
-    named = [(f"credentials[{index}]", row.name) for index, row in enumerate(said.credentials or ())]
-    named += [(f"mounts[{index}]", row.to) for index, row in enumerate(said.mounts or ())]
-    first: dict[str, str] = {}
-    for path, name in named:
-        earlier = first.setdefault(f"{path.partition('[')[0]} {name}", path)
-        if earlier != path:
-            wrong = Wrong(f"this repeats {earlier}, in line {places[earlier].line}")
-            mistakes.append(mistake(places[path], path, wrong, name))
-    return mistakes
 
 
 def _rules(row: RuleSection, where: str) -> tuple[Rule, ...]:

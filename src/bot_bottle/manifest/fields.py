@@ -14,6 +14,7 @@ from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 from bot_bottle.manifest import hosts, units
 from bot_bottle.manifest.available import AVAILABLE, Available
 from bot_bottle.manifest.mistakes import Wrong, nearest
+from bot_bottle.manifest.overrides import refuse_own_folders
 from bot_bottle.manifest.spec import AgentName, BackendName, DlpEngine, OnFind, Scheme, WorkspaceMode
 from bot_bottle.manifest.tree import Scalar
 
@@ -83,6 +84,13 @@ def whole(value: Value) -> int:
     )
 
 
+def version(value: Value) -> int:
+    """The version of the form; there is one so far."""
+    if whole(value) != 1:
+        raise Wrong("this bot-bottle does not know that version of the manifest", allowed="1")
+    return 1
+
+
 def number(value: Value) -> float:
     """A number in decimal, as 2 or 1.5."""
     word = text(value)
@@ -105,6 +113,14 @@ def one_of(choices: Any, *, among: str = "") -> Callable[[Value, ValidationInfo]
         raise Wrong("this is not one of the choices", allowed=", ".join(usable), nearest=nearest(word, usable))
 
     return read
+
+
+def preset(value: Value, info: ValidationInfo) -> str:
+    """The name of a preset that this version has."""
+    word, names = text(value), surroundings(info).available.presets
+    if word not in names:
+        raise Wrong("there is no such preset", allowed=", ".join(names), nearest=nearest(word, names))
+    return word
 
 
 def bounded(
@@ -227,6 +243,8 @@ def proxy(value: Value) -> str:
 def proxy_exception(value: Value) -> str:
     """A host that is reached without the proxy: a name, `.NAME` for a domain, or a block of addresses."""
     word = one_line(value)
+    if "*" in word:
+        raise Wrong("a whole domain is written with a dot at its front", allowed="NAME, .NAME or CIDR", nearest=word.lstrip("*"))
     if "/" in word:
         return hosts.block(word)
     if word.startswith("."):
@@ -259,6 +277,8 @@ def existing(*, kind: Literal["file", "folder", "any"]) -> Callable[[Value, Vali
             raise Wrong(f"there is no such {'file or folder' if kind == 'any' else kind}") from None
         if (kind == "file" and not is_file) or (kind == "folder" and not is_folder):
             raise Wrong(f"this is not a {kind}")
+        if kind != "file":
+            refuse_own_folders(found)
         return found
 
     return read
@@ -283,7 +303,7 @@ Text = Annotated[str, PlainValidator(text), WithJsonSchema({"type": "string"})]
 Words = Annotated[str, PlainValidator(text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Line = Annotated[str, PlainValidator(one_line), WithJsonSchema({"type": "string", "minLength": 1})]
 Flag = Annotated[bool, PlainValidator(flag), WithJsonSchema({"type": "boolean"})]
-Version = Annotated[int, PlainValidator(bounded(whole, 1, 1)), WithJsonSchema({"const": 1})]
+Version = Annotated[int, PlainValidator(version), WithJsonSchema({"const": 1})]
 Host = Annotated[
     str,
     PlainValidator(lambda value: hosts.host_pattern(text(value))),
@@ -356,4 +376,5 @@ Mode = Annotated[
 ]
 SchemeChoice = Annotated[Scheme, PlainValidator(one_of(Scheme)), WithJsonSchema({"enum": ["https", "http"]})]
 Engine = Annotated[DlpEngine, PlainValidator(one_of(DlpEngine)), WithJsonSchema({"enum": list(get_args(DlpEngine))})]
+Preset = Annotated[str, PlainValidator(preset), WithJsonSchema({"enum": list(AVAILABLE.presets)})]
 Find = Annotated[OnFind, PlainValidator(one_of(OnFind)), WithJsonSchema({"enum": list(get_args(OnFind))})]

@@ -10,19 +10,23 @@ from bot_bottle.manifest.env import looks_secret
 SHOWN_VALUE = 60
 """Characters of a value that an error shows: enough to recognise it, too few to fill a screen."""
 
-SHOWN_MISTAKES = 50
+SHOWN_MISTAKES = 30
 """Mistakes listed in one error; the rest is counted."""
 
 
 class Wrong(ValueError):
-    """One value is wrong. Raised by the functions that read a value; the caller knows the place and adds it."""
+    """One value is wrong. Raised by the functions that read a value; the caller knows the place and adds it.
 
-    def __init__(self, what: str, *, allowed: str = "", nearest: str = "", hide: bool = False) -> None:
+    `hide` keeps the value out of the error. `at` names the key inside a mapping that the mistake is about.
+    """
+
+    def __init__(self, what: str, *, allowed: str = "", nearest: str = "", hide: bool = False, at: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.allowed = allowed
         self.nearest = nearest
         self.hide = hide
+        self.at = at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +77,8 @@ def shown(value: object) -> str:
         return "a list"
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
     return plain(str(value), limit=SHOWN_VALUE) or "an empty text"
 
 

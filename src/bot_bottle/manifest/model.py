@@ -33,6 +33,7 @@ from bot_bottle.manifest.fields import (
     PathGlob,
     Pids,
     Port,
+    Preset,
     Proxy,
     ProxyException,
     SchemeChoice,
@@ -93,13 +94,14 @@ class RuleSection(Section):
     @model_validator(mode="after")
     def _goes_together(self) -> "RuleSection":
         if self.passthrough and (self.methods or self.paths):
-            raise Wrong("a passthrough rule cannot look at methods or paths, because the connection is not opened")
+            at = "paths" if self.paths else "methods"
+            raise Wrong("a passthrough rule cannot look at methods or paths, because the connection is not opened", at=at)
         if self.passthrough and self.scheme == "http":
-            raise Wrong("a passthrough rule is about TLS; http has nothing to pass through")
+            raise Wrong("a passthrough rule is about TLS; http has nothing to pass through", at="scheme")
         if self.passthrough and self.deny:
-            raise Wrong("a deny needs no passthrough")
+            raise Wrong("a deny needs no passthrough", at="passthrough")
         if self.deny and self.addresses:
-            raise Wrong("addresses widen what an allow may reach; a deny has no use for them")
+            raise Wrong("addresses widen what an allow may reach; a deny has no use for them", at="addresses")
         return self
 
 
@@ -124,7 +126,7 @@ class EgressSection(Section):
 
     rules: list[RuleSection] | None = None
     """The rules. Order does not matter: a deny that matches beats every allow."""
-    presets: list[Text] | None = None
+    presets: list[Preset] | None = None
     """Named sets of rules, such as `pip` and `npm`. Their hosts come from the settings of those tools on this host, so that a
     mirror is honoured."""
     upstream: UpstreamSection | None = None
@@ -155,9 +157,10 @@ class SecretSection(Section):
             raise Wrong(
                 "a command with a relative path would depend on where you stand",
                 allowed="a name in your PATH, or an absolute path",
+                at="command",
             )
         if self.keyring and not all(self.keyring.partition("/")[::2]):
-            raise Wrong("not a place in a keyring", allowed="SERVICE/USER")
+            raise Wrong("not a place in a keyring", allowed="SERVICE/USER", at="keyring")
         return self
 
 
@@ -194,9 +197,10 @@ class TargetSection(Section):
     def _one_slot(self) -> "TargetSection":
         said = [key for key in ("header", "bearer", "basic", "query") if getattr(self, key)]
         if len(said) > 1:
-            raise Wrong("a credential goes to one place of a request", allowed="at most one of header, bearer, basic, query")
+            allowed = "at most one of header, bearer, basic, query"
+            raise Wrong("a credential goes to one place of a request", allowed=allowed, at=said[1])
         if self.format is not None and said and said != ["header"]:
-            raise Wrong("a format belongs to a header", allowed="header and format, or neither")
+            raise Wrong("a format belongs to a header", allowed="header and format, or neither", at="format")
         return self
 
 
@@ -294,7 +298,7 @@ class Common(Section):
     @model_validator(mode="after")
     def _one_prompt(self) -> "Common":
         if self.prompt is not None and self.prompt_file is not None:
-            raise Wrong("prompt and prompt_file do not go together", allowed="one of them")
+            raise Wrong("prompt and prompt_file do not go together", allowed="one of them", at="prompt_file")
         return self
 
 

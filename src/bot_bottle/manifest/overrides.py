@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
+from bot_bottle.host.paths import cache_dir, config_dir, state_dir
+from bot_bottle.host.plain import plain
 from bot_bottle.manifest.available import Available
 from bot_bottle.manifest.hosts import host_and_port
 from bot_bottle.manifest.layer import Layer
@@ -89,7 +91,20 @@ def folder(base: Path, path: Path | None) -> Path:
         raise Wrong("there is no such folder") from None
     if not is_folder:
         raise Wrong("this is not a folder")
+    refuse_own_folders(found)
     return found
+
+
+def refuse_own_folders(path: Path) -> None:
+    """No bottle gets the folders in which its own gates keep keys, policy and trust; nor a folder that holds them."""
+    for own in (state_dir(), config_dir(), cache_dir()):
+        private = own.resolve()
+        if private.is_relative_to(path) or path.is_relative_to(private):
+            raise Wrong(
+                f"{plain(str(path), limit=200)} holds bot-bottle's own keys and records, or lies in them",
+                allowed="a project's folder",
+                hide=True,
+            )
 
 
 def prompt_text(base: Path, path: Path) -> str:

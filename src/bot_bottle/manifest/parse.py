@@ -13,7 +13,7 @@ from bot_bottle.manifest.env import looks_secret, reserved
 from bot_bottle.manifest.fields import Surroundings
 from bot_bottle.manifest.layer import Layer
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest, shown
-from bot_bottle.manifest.model import Common, SecretSection
+from bot_bottle.manifest.model import Common, RuleSection, SecretSection
 from bot_bottle.manifest.tree import Branch, Items, Node, Scalar, node_data, read_tree
 
 ErrorDetails = Any  # Any: pydantic_core.ErrorDetails, whose input is anything
@@ -27,12 +27,12 @@ def parse(
     if tree is None:
         return None, mistakes
     fields = node_data(tree)
-    mistakes += _take_out_sections(tree, fields, available) + _check_env(tree)
+    mistakes += _take_out_sections(tree, fields, available) + _check_env(tree) + _check_twice(tree)
     try:
         said = model.model_validate(fields, context=Surroundings(base=base, available=available))
     except ValidationError as error:
-        return None, mistakes + [_explain(one, tree, model) for one in error.errors(include_url=False)]
-    layer, more = build(said, tree, base=base, available=available)
+        return None, mistakes + [_explain(one, tree, model, available) for one in error.errors(include_url=False)]
+    layer, more = build(said, tree, base=base)
     mistakes += more
     return (None if mistakes else layer), mistakes
 
@@ -88,43 +88,65 @@ def _check_env(tree: Branch) -> list[Mistake]:
     return mistakes
 
 
-def _explain(error: ErrorDetails, tree: Branch, model: type[BaseModel]) -> Mistake:
+def _check_twice(tree: Branch) -> list[Mistake]:
+    """Credentials have names of their own, mounts places of their own."""
+    mistakes = []
+    for section, key in (("credentials", "name"), ("mounts", "to")):
+        rows = tree.values.get(section)
+        first: dict[str, Place] = {}
+        for index, row in enumerate(rows.items if isinstance(rows, Items) else ()):
+            name = row.values.get(key) if isinstance(row, Branch) else None
+            if isinstance(name, Scalar) and first.setdefault(name.text, name.place) != name.place:
+                wrong = Wrong(f"this repeats line {first[name.text].line}")
+                mistakes.append(mistake(name.place, f"{section}[{index}].{key}", wrong, name))
+    return mistakes
+
+
+def _explain(error: ErrorDetails, tree: Branch, model: type[BaseModel], available: Available) -> Mistake:
     steps: tuple[str | int, ...] = error["loc"]
     place, path, node = locate(tree, steps)
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
-        return _unknown_key(steps, tree, model)
+        return _unknown_key(steps, tree, model, available)
     if kind == "missing":
         owner, owner_path, _ = locate(tree, steps[:-1])
         return Mistake(place=owner, path=owner_path, what=f"{steps[-1]} is missing")
     wrong = error.get("ctx", {}).get("error")
     if isinstance(wrong, Wrong):
+        if wrong.at:
+            place, path, _ = locate(tree, (*steps, wrong.at))
         return mistake(place, path, wrong, None if isinstance(value, dict) else value)
     if kind in {"model_type", "dict_type"}:
         inner = _model_at(model, steps)
-        allowed = ", ".join(_keys(inner)) if inner else "KEY: VALUE pairs"
-        return mistake(place, path, Wrong("a mapping belongs here", allowed=allowed, hide=inner is SecretSection), value)
+        allowed = ", ".join(_keys(inner, available)) if inner else "KEY: VALUE pairs"
+        meant = f"{{host: {shown(value)}}}" if inner is RuleSection and isinstance(value, Scalar) else ""
+        wrong = Wrong("a mapping belongs here", allowed=allowed, nearest=meant, hide=inner is SecretSection)
+        return mistake(place, path, wrong, value)
     if kind == "too_short":
         return mistake(place, path, Wrong("the list is empty", allowed="at least one item"))
     if kind == "list_type":
-        hint = f"[{shown(value)}]" if isinstance(node, Scalar) and not looks_secret(node.text) else ""
+        word = node.text if isinstance(node, Scalar) and not looks_secret(node.text) else ""
+        hint = f"[{shown(', '.join(word.split()))}]" if word else ""
         return mistake(place, path, Wrong("a list belongs here", nearest=hint), value)
     return mistake(place, path, Wrong(str(error["msg"]).lower()), value)
 
 
-def _unknown_key(steps: tuple[str | int, ...], tree: Branch, model: type[BaseModel]) -> Mistake:
+def _unknown_key(steps: tuple[str | int, ...], tree: Branch, model: type[BaseModel], available: Available) -> Mistake:
     """The key's own place, the keys that exist there, and the nearest; its value is not shown."""
     key = str(steps[-1])
     _, owner_path, owner = locate(tree, steps[:-1])
     place = owner.keys[key].place if isinstance(owner, Branch) and key in owner.keys else owner.place
     inner = _model_at(model, steps[:-1])
-    keys = _keys(inner) if inner else []
+    keys = _keys(inner, available) if inner else []
     path = f"{owner_path}.{shown(key)}" if owner_path else shown(key)
     return Mistake(place=place, path=path, what="unknown key", allowed=", ".join(keys), nearest=nearest(key, keys))
 
 
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
+def _keys(model: type[BaseModel], available: Available) -> list[str]:
+    """The keys of a mapping, without sections that would be refused."""
+    keys = [field.alias or name for name, field in model.model_fields.items()]
+    closed = set(SECTIONS_TO_COME) - set(available.sections)
+    return [key for key in keys if key not in closed] if issubclass(model, Common) else keys
 
 
 def _model_at(model: type[BaseModel], steps: Sequence[str | int]) -> type[BaseModel] | None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot_bottle.errors import BadManifest, Declined
-from bot_bottle.host.paths import cache_dir, config_dir, state_dir
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.available import AVAILABLE, Available
 from bot_bottle.manifest.find import Source, find_manifest, find_policy, read_found, read_named
 from bot_bottle.manifest.layer import Layer, add, add_typed, check_whole, start_from
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, refuse
-from bot_bottle.manifest.overrides import Overrides, override_layer
+from bot_bottle.manifest.overrides import Overrides, override_layer, refuse_own_folders
 from bot_bottle.manifest.spec import BottleSpec
 
 
@@ -140,24 +139,21 @@ def _whole(start: BottleSpec, layers: Sequence[Layer], typed: Layer, mistakes: l
     for layer in layers:
         spec = add(spec, layer)
     spec = add_typed(spec, typed)
-    everyone = (*layers, typed)
-    mistakes = [*mistakes, *check_whole(spec, everyone), *_check_own_folders(spec, everyone)]
+    mistakes = [*mistakes, *check_whole(spec, (*layers, typed))]
+    if spec.workspace.path == start.workspace.path:
+        mistakes += _check_start(spec.workspace.path)
     if mistakes:
         raise refuse(mistakes, what="This bottle cannot be made as asked.")
     return replace(spec, origin=tuple(layer.label for layer in layers))
 
 
-def _check_own_folders(spec: BottleSpec, layers: Sequence[Layer]) -> list[Mistake]:
-    """No bottle gets the folders in which its own gates keep keys, policy and trust; nor a folder that holds them."""
-    own = [folder.resolve() for folder in (state_dir(), config_dir(), cache_dir())]
-    asked = [("workspace.path", spec.workspace.path)] + [(f"mounts {mount.guest_path}", mount.host_path) for mount in spec.mounts]
-    mistakes = []
-    for path, folder in asked:
-        if any(private.is_relative_to(folder) or folder.is_relative_to(private) for private in own):
-            place = next((layer.place(path) for layer in reversed(layers) if layer.has(path)), Place(name="the current folder"))
-            wrong = Wrong("this folder holds bot-bottle's own keys and records, or lies in them", allowed="a project's folder")
-            mistakes.append(mistake(place, path, wrong, folder))
-    return mistakes
+def _check_start(workspace: Path) -> list[Mistake]:
+    """The folder that nobody named is looked at like one that somebody did."""
+    try:
+        refuse_own_folders(workspace)
+    except Wrong as wrong:
+        return [mistake(Place(name="the current folder"), "", wrong)]
+    return []
 
 
 def _has_mistakes(sources: Sequence[Source | None]) -> str:

@@ -31,11 +31,11 @@ class Scalar:
 
     @property
     def is_null(self) -> bool:
-        """Nothing written, `~` or `null`: the field counts as not said (YAML 1.2, core schema)."""
-        return self.is_plain and self.text in {"", "~", "null", "Null", "NULL"}
+        """Nothing written, or `null`: the field counts as not said. `~` is text here, because people mean their home by it."""
+        return self.is_plain and self.text in {"", "null", "Null", "NULL"}
 
     def __str__(self) -> str:
-        return self.text
+        return self.text if self.is_plain else f'"{self.text}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,11 @@ def _explain(error: yaml.YAMLError, text: str, builder: _Builder) -> None:
         if "'\\t'" in problem:
             builder.stop(place, "a tab stands where YAML wants spaces", allowed="spaces")
             return
-        builder.stop(place, f"not YAML: {plain(problem, limit=160)}")
+        begun = error.context_mark if error.problem_mark else None
+        since = f", in what begins in line {begun.line + 1}" if begun and mark and begun.line != mark.line else ""
+        colon = problem.startswith("mapping values are not allowed")
+        allowed = 'a text with ": " in it stands in quotes' if colon else ""
+        builder.stop(place, f"not YAML: {plain(problem, limit=160)}{since}", allowed=allowed)
     elif isinstance(error, yaml.reader.ReaderError):
         position = error.position if isinstance(error.position, int) else 0
         line = text.count("\n", 0, position) + 1
