@@ -28,7 +28,7 @@ def init(*, agent: str | None, force: bool) -> None:
 
     if agent is not None and agent not in AVAILABLE.agents:
         raise BadUsage(f"There is no agent {agent!r}.", facts=(f"The agents are {', '.join(AVAILABLE.agents)}.",))
-    folder = repository_top(Path.cwd().resolve(), home=Path.home())
+    folder = repository_top(Path.cwd().resolve(), home=Path.home().resolve())
     path = folder / MANIFEST_NAME
     if os.path.lexists(path) and not force:
         raise BadUsage(f"{path} is there already.", next="Edit it, or replace it with --force.")
@@ -94,6 +94,9 @@ def ask_for_trust(path: Path, *, yes: bool) -> None:
         click.echo(f"{shown}:\n")
         lines = tuple(f"{number:4} {plain(line)}" for number, line in enumerate(content.decode().splitlines(), 1))
     wishes = loosenings(checked.policy, checked.said)
+    if checked.said.has("prompt_file") and checked.said.prompt:
+        prompt = [f"     {plain(line)}" for line in checked.said.prompt.splitlines()]
+        lines = (*lines, "", "Its prompt file:", "", *prompt)
     remarks = [f"Note: {remark}." for remark in checked.source.remarks]
     named = [f"Note: it uses {plain(str(file))}, which is pinned with it." for file, _ in reads]
     does = [f"  - {wish.what} ({wish.place.short})" for wish in wishes]
@@ -125,7 +128,7 @@ def show_trusted(*, as_json: bool) -> None:
 def manifest_at(path: Path | None) -> Path:
     """The manifest meant, with the links in its folder's path followed but not its own."""
     if path is None:
-        found = find_manifest(Path.cwd().resolve(), home=Path.home())
+        found = find_manifest(Path.cwd().resolve(), home=Path.home().resolve())
         if found is None:
             raise BadUsage("There is no bottle.yaml here.", next="`bot-bottle init` writes one.")
         return found

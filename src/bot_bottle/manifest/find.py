@@ -5,12 +5,14 @@ A repository's content is hostile: nothing in it is followed, opened twice, or w
 
 import errno
 import os
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot_bottle.errors import BadManifest
 from bot_bottle.host.paths import config_dir
+from bot_bottle.host.plain import plain
 
 MANIFEST_NAME = "bottle.yaml"
 POLICY_NAME = "policy.yaml"
@@ -57,7 +59,9 @@ def find_manifest(workspace: Path, *, home: Path) -> Path | None:
         for name in _NEAR_NAMES:
             if os.path.lexists(folder / name):
                 raise BadManifest(
-                    f"{name} is not the name of a manifest.", facts=(str(folder / name),), next=f"Rename it to {MANIFEST_NAME}."
+                    f"{name} is not the name of a manifest.",
+                    facts=(plain(str(folder / name)),),
+                    next=f"Rename it to {MANIFEST_NAME}.",
                 )
     return None
 
@@ -108,15 +112,17 @@ def _folders(workspace: Path, *, home: Path) -> list[Path]:
         climbed.append(folder)
         if os.path.lexists(folder / ".git"):
             return climbed
+        if folder == home:
+            break
     return climbed[:1]
 
 
 def _label(path: Path) -> str:
-    """Short when it lies below the current folder, whole otherwise."""
+    """Short when it lies below the current folder, whole otherwise; fit to be shown."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return plain(str(path.relative_to(Path.cwd())))
     except (ValueError, OSError):
-        return str(path)
+        return plain(str(path))
 
 
 def _remarks(status: os.stat_result) -> tuple[str, ...]:
@@ -129,10 +135,11 @@ def _remarks(status: os.stat_result) -> tuple[str, ...]:
 
 
 def _unreadable(path: Path, error: OSError) -> BadManifest:
+    shown = plain(str(path))
     if error.errno == errno.ELOOP:
         return BadManifest(
             "A manifest found in a repository must be a file, not a symbolic link.",
-            facts=(str(path),),
-            next=f"If you mean what it points to, name it: bot-bottle run -f {path}",
+            facts=(shown,),
+            next=f"If you mean what it points to, name it: bot-bottle run -f {shlex.quote(shown)}",
         )
-    return BadManifest(f"{path} cannot be read.", facts=(error.strerror or str(error),))
+    return BadManifest(f"{shown} cannot be read.", facts=(error.strerror or str(error),))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot_bottle.errors import BadManifest
+from bot_bottle.errors import BadManifest, BadUsage
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.env import looks_secret
 
@@ -98,12 +98,14 @@ def mistake(place: Place, path: str, wrong: Wrong, value: object = None) -> Mist
     return Mistake(place=place, path=path, what=wrong.what, found=found, allowed=wrong.allowed, nearest=wrong.nearest)
 
 
-def refuse(mistakes: Sequence[Mistake], *, what: str) -> BadManifest:
-    """The one error that lists every mistake in the order of the file."""
+def refuse(mistakes: Sequence[Mistake], *, what: str) -> BadManifest | BadUsage:
+    """The one error that lists every mistake in the order of the file; BadUsage when none of them is in a file."""
     ordered = sorted(mistakes, key=lambda one: (one.place.name, one.place.line, one.place.column, one.path))
     facts = [str(one) for one in dict.fromkeys(ordered)]
     if len(facts) > SHOWN_MISTAKES:
         facts = [*facts[:SHOWN_MISTAKES], f"and {len(facts) - SHOWN_MISTAKES} more"]
+    if not any(one.place.line for one in mistakes):
+        return BadUsage("The command line asks for something that cannot be.", facts=tuple(facts), next="`bot-bottle run --help`")
     return BadManifest(
         what, facts=tuple(facts), next="`bot-bottle schema` prints every field; docs/reference/manifest.md explains them."
     )

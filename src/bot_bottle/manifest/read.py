@@ -88,7 +88,7 @@ def check(path: Path, *, available: Available = AVAILABLE) -> Checked:
 def _source(sources: Sources, workspace: Path) -> Source | None:
     if sources.manifest is not None:
         return read_named(sources.cwd.resolve() / sources.manifest.expanduser())
-    found = find_manifest(workspace, home=Path.home()) if sources.search else None
+    found = find_manifest(workspace, home=Path.home().resolve()) if sources.search else None
     return read_found(found) if found else None
 
 
@@ -115,7 +115,7 @@ def _judge(checked: Checked, typed: Layer) -> tuple[str, ...]:
     from bot_bottle.manifest.tighten import loosenings, without_overridden
     from bot_bottle.manifest.trust import trusted
 
-    source, label = checked.source, plain(checked.source.label)
+    source, label = checked.source, checked.source.label
     known = trusted(source.path)
     remarks = tuple(f"{label}: {remark}." for remark in source.remarks)
     if known is not None and known.same(source.content, checked.said.reads):
@@ -157,7 +157,7 @@ def _check_start(workspace: Path) -> list[Mistake]:
 
 
 def _has_mistakes(sources: Sequence[Source | None]) -> str:
-    names = [plain(source.label) for source in sources if source is not None]
+    names = [source.label for source in sources if source is not None]
     return f"{' or '.join(names)} has mistakes." if names else "The command line has mistakes."
 
 

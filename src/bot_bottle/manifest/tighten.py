@@ -58,7 +58,7 @@ def loosenings(policy: BottleSpec, said: Layer) -> tuple[Loosening, ...]:
     """Everything in `said` that goes beyond `policy` (defaults and the operator's own), in the order of the file."""
     found = [
         *_choices(policy, said),
-        *_texts(said),
+        *_texts(policy, said),
         *_egress(policy, said),
         *_credentials(policy, said),
         *_limits(policy.limits, said),
@@ -142,10 +142,11 @@ def _choices(policy: BottleSpec, said: Layer) -> Found:
         )
 
 
-def _texts(said: Layer) -> Found:
-    if said.prompt:
+def _texts(policy: BottleSpec, said: Layer) -> Found:
+    if said.prompt is not None and said.prompt != policy.prompt:
         key = "prompt_file" if said.has("prompt_file") else "prompt"
-        yield key, f"gives the agent a standing instruction in your name ({len(said.prompt)} characters)"
+        instead = " instead of yours" if policy.prompt else ""
+        yield key, f"gives the agent a standing instruction in your name{instead} ({len(said.prompt)} characters)"
     if said.args:
         yield "args", f"adds to the agent's command line: {plain(shlex.join(said.args), limit=200)}"
     if said.command:
