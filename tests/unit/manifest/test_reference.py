@@ -1,0 +1,39 @@
+"""The reference page says what the models say."""
+
+import importlib.util
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from bot_bottle.manifest.available import AVAILABLE
+from bot_bottle.manifest.model import Manifest
+from bot_bottle.manifest.parse import parse
+from bot_bottle.manifest.schema import schema
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = ROOT / "scripts" / "manifest_reference.py"
+BLOCK = re.compile(r"^( *)```yaml\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+EXAMPLES = [textwrap.dedent(match[2]) for match in BLOCK.finditer((ROOT / "docs/how-to/write-a-manifest.md").read_text())]
+
+
+def test_the_reference_page_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("manifest_reference", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    now = script.PAGE.read_text()
+    assert script.page(now) == now, "run: python scripts/manifest_reference.py"
+    assert set(script.SECTIONS.values()) >= set(schema()["$defs"])
+
+
+def test_there_are_examples_in_the_guide() -> None:
+    assert len(EXAMPLES) >= 3
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_of_the_guide_is_a_manifest(example: str, repository: Path) -> None:
+    layer, mistakes = parse(example.encode(), label="guide", base=repository, model=Manifest, available=AVAILABLE)
+    assert layer is not None, [str(one) for one in mistakes]
