@@ -67,3 +67,9 @@ class NoSuchBottle(BottleError):
     """No bottle has this name."""
 
     exit_code = ExitCode.NOT_FOUND
+
+
+class Refused(BottleError):
+    """A strict parser does not accept this text; `what` is the reason, a sentence that is safe to show."""
+
+    exit_code = ExitCode.USAGE

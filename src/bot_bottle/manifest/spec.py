@@ -18,10 +18,13 @@ OnFind = Literal["block", "warn", "off"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One egress rule. Empty `methods` or `paths` mean any; a matching deny beats every allow.
+    """One egress rule. Empty `ports`, `methods`, `paths` or `query` mean any; a matching deny beats every allow.
 
     `host` is canonical: a lower-case A-label name, `*.` (one label) or `**.` (any depth) before one, or an IP literal.
+    `paths` are globs on the canonical path: `*` stays within a segment, `**` crosses them.
     `addresses` are the CIDR blocks that the host may resolve to although they are not public.
+    `query` names the only query keys an allow accepts; a deny matches when one of them is present.
+    `max_body` is the largest request body that an allow accepts, in bytes.
     `where` says who wrote the rule ("bottle.yaml:14", "preset pip", "agent claude", "--allow").
     """
 
@@ -35,6 +38,8 @@ class Rule:
     deny: bool = False
     passthrough: bool = False
     websocket: bool = True
+    query: tuple[str, ...] = ()
+    max_body: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,140 @@
+"""May this request leave? Deny beats allow, silence denies. Pure: compiled rules and a parsed request in, a verdict out.
+
+An attacker writes every field of the request but not its spelling: host and path are canonical when they come here.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot_bottle.gates.egress.addresses import Network
+from bot_bottle.gates.egress.covers import Compiled, Request, compile_rule
+from bot_bottle.gates.egress.paths import readings
+from bot_bottle.gates.egress.why import denied_by, hint, host_hint, nearest, no_rule_for_host
+from bot_bottle.manifest.spec import Rule
+
+__all__ = ["Allowed", "Denied", "Policy", "Request", "Verdict", "admits_host", "compile_rules", "decide", "host_matches"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allowed:
+    """The rule that lets it through, and what the rules for this host permit it to resolve to although it is not public.
+
+    `rule.max_body` still bounds a body whose length the request does not say. For a CONNECT, `rule.passthrough` says
+    that the TLS connection is not opened.
+    """
+
+    rule: Rule
+    permitted: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Denied:
+    """Why not, as a sentence for the agent; the rule that denies, if one does; and a ready argument for `request_permission`."""
+
+    why: str
+    rule: Rule | None = None
+    hint: dict[str, Any] = field(default_factory=dict)  # Any: JSON
+
+
+Verdict = Allowed | Denied
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """Compiled rules by the name they are about: that very host, one label below it, any depth below it."""
+
+    exact: dict[str, tuple[Compiled, ...]]
+    one_below: dict[str, tuple[Compiled, ...]]
+    any_below: dict[str, tuple[Compiled, ...]]
+
+    def for_host(self, host: str) -> Iterator[Compiled]:
+        """The rules that speak of this host, the closest first."""
+        yield from self.exact.get(host, ())
+        parent = host.partition(".")[2]
+        if parent and self.one_below:
+            yield from self.one_below.get(parent, ())
+        while parent and self.any_below:
+            yield from self.any_below.get(parent, ())
+            parent = parent.partition(".")[2]
+
+
+def compile_rules(rules: Sequence[Rule]) -> Policy:
+    """Ready for `decide`. Refused when a path glob is not one."""
+    exact: dict[str, list[Compiled]] = {}
+    one_below: dict[str, list[Compiled]] = {}
+    any_below: dict[str, list[Compiled]] = {}
+    for rule in rules:
+        group = any_below if rule.host.startswith("**.") else one_below if rule.host.startswith("*.") else exact
+        group.setdefault(rule.host.lstrip("*").removeprefix("."), []).append(compile_rule(rule))
+    return Policy(exact=_frozen(exact), one_below=_frozen(one_below), any_below=_frozen(any_below))
+
+
+def _frozen(group: dict[str, list[Compiled]]) -> dict[str, tuple[Compiled, ...]]:
+    return {name: tuple(rules) for name, rules in group.items()}
+
+
+def host_matches(pattern: str, host: str) -> bool:
+    """Whether a canonical host fits a rule's host: `*.` stands for exactly one label, `**.` for one or more."""
+    if pattern.startswith("**."):
+        return host.endswith(pattern[2:]) and len(host) > len(pattern) - 2
+    if pattern.startswith("*."):
+        label, dot, rest = host.partition(".")
+        return bool(dot) and bool(label) and rest == pattern[2:]
+    return host == pattern
+
+
+def admits_host(host: str, port: int, policy: Policy) -> Verdict:
+    """Whether any https request to this host and port could be allowed: decides a CONNECT.
+
+    The rule is a passthrough one only when no deny speaks of the host: a deny of a path needs the connection opened.
+    """
+    rules = [
+        one for one in policy.for_host(host) if one.rule.scheme == "https" and (not one.rule.ports or port in one.rule.ports)
+    ]
+    denies = [one for one in rules if one.rule.deny]
+    for one in denies:
+        if one.is_whole_host:
+            return Denied(why=denied_by(one.rule, f"every request to {host}"), rule=one.rule, hint=host_hint(host, port))
+    allows = [one for one in rules if not one.rule.deny]
+    if not allows:
+        return Denied(why=no_rule_for_host(host, port, _allowing(policy.for_host(host))), hint=host_hint(host, port))
+    through = [one for one in allows if one.rule.passthrough and not denies]
+    chosen = (through or [one for one in allows if not one.rule.passthrough] or allows)[0]
+    return Allowed(rule=chosen.rule, permitted=_permitted(allows))
+
+
+def decide(request: Request, policy: Policy) -> Verdict:
+    """Deny beats allow; silence denies."""
+    spellings = readings(request.path)
+    found: Compiled | None = None
+    for one in policy.for_host(request.host):
+        if one.covers(request, spellings):
+            if one.rule.deny:
+                asked = f"{request.method} {request.path} on {request.host}"
+                return Denied(why=denied_by(one.rule, asked), rule=one.rule, hint=hint(request))
+            if found is None or _room(one.rule) > _room(found.rule):
+                found = one
+    if found is None:
+        return Denied(why=nearest(request, _allowing(policy.for_host(request.host))), hint=hint(request))
+    if found.permitted or len(policy.exact.get(request.host, ())) > 1 or policy.one_below or policy.any_below:
+        same = (one for one in policy.for_host(request.host) if not one.rule.deny and _speaks(one.rule, request))
+        return Allowed(rule=found.rule, permitted=_permitted(same))
+    return Allowed(rule=found.rule)
+
+
+def _speaks(rule: Rule, request: Request) -> bool:
+    return rule.scheme == request.scheme and (not rule.ports or request.port in rule.ports)
+
+
+def _room(rule: Rule) -> float:
+    """The largest body: of two rules that allow a request, the one that leaves its body more room counts."""
+    return float("inf") if rule.max_body is None else rule.max_body
+
+
+def _permitted(rules: Sequence[Compiled] | Iterator[Compiled]) -> tuple[Network, ...]:
+    return tuple(dict.fromkeys(block for one in rules for block in one.permitted))
+
+
+def _allowing(rules: Iterator[Compiled]) -> list[Rule]:
+    return [one.rule for one in rules if not one.rule.deny]
