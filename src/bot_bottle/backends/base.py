@@ -97,6 +97,10 @@ class RunningBottle(ABC):
     def is_alive(self) -> bool:
         """Whether the bottle's first process still runs. Never blocks."""
 
+    def check_limits(self) -> str | None:
+        """Called each second: why the bottle must end now (it is over a limit that nothing else enforces), else None."""
+        return None
+
 
 class BundleLink(ABC):
     """The backend's way to hand the bottle's listening sockets to the bundle. Owned by `bottles/`."""

@@ -5,6 +5,18 @@ import importlib
 import click
 
 VERBS: dict[str, str] = {
+    "run": "run:run",
+    "attach": "lifecycle:attach",
+    "exec": "lifecycle:exec_",
+    "ls": "lifecycle:ls",
+    "logs": "lifecycle:logs",
+    "inspect": "lifecycle:inspect",
+    "diff": "lifecycle:diff",
+    "land": "lifecycle:land",
+    "stop": "lifecycle:stop",
+    "rm": "lifecycle:rm",
+    "doctor": "doctor:doctor",
+    "completion": "lifecycle:completion",
     "agents": "agents:agents",
     "init": "manifest:init",
     "schema": "manifest:schema",

@@ -1,0 +1,157 @@
+"""Starts the bundle (the one program that hosts a bottle's gates) and speaks to it: configuration, secrets, sockets, readiness."""
+
+import json
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+
+from bot_bottle.backends.base import BundleLink
+from bot_bottle.errors import BottleError
+from bot_bottle.guest import frames
+from bot_bottle.host.files import write_file
+from bot_bottle.host.run import LongCommand, Process, spawn
+from bot_bottle.plans.bottle import BottlePlan
+
+READY_TIMEOUT_S = 20.0
+"""The bundle is ready in about 0.1 s; a machine under heavy load may need much more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdleBundle:
+    """A bundle that was started and waits for its first frame. It ends by itself when `channel` closes."""
+
+    process: Process
+    channel: socket.socket
+
+    def end(self) -> None:
+        """End it now; harmless when it has ended."""
+        self.channel.close()
+        self.process.end(grace_s=1.0)
+
+
+def start_bundle() -> IdleBundle:
+    """Start a bundle with an almost empty environment. It imports while the caller plans."""
+    ours, theirs = socket.socketpair()
+    search_path = [entry for entry in sys.path if entry]
+    code = f"import sys; sys.path[:0] = {search_path!r}; from bot_bottle.gates.bundle import main; main()"
+    with theirs:
+        process = spawn(
+            LongCommand(
+                argv=(sys.executable, "-I", "-S", "-c", code, "--link-fd", str(theirs.fileno())),
+                env={"LANG": "C.UTF-8", "PATH": os.defpath},
+                pass_fds=(theirs.fileno(),),
+                stderr=stderr_for_bundle(),
+                new_session=True,
+            )
+        )
+    return IdleBundle(process=process, channel=ours)
+
+
+def stderr_for_bundle() -> int:
+    """Where a bundle that dies before it can speak leaves its last words: a file of ours, opened for appending."""
+    from bot_bottle.host import paths
+
+    folder = paths.state_dir()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return os.open(folder / "bundle.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+class Bundle(BundleLink):
+    """The started bundle of one plan. Owned by the keeper."""
+
+    def __init__(self, idle: IdleBundle) -> None:
+        self._idle = idle
+        self._channel = idle.channel
+        self._pid = idle.process.pid
+
+    def configure(self, plan: BottlePlan, secrets: dict[str, str]) -> None:
+        """Write the configuration file and send its path with the secrets' values."""
+        path = write_file(plan.stage_dir / "bundle.json", json.dumps(bundle_config(plan)))
+        self._send({"type": "start", "config": str(path), "secrets": secrets})
+
+    def pass_sockets(self, sockets: dict[str, int]) -> None:
+        """Give the bundle the bottle's listening sockets, one per gate."""
+        self._send({"type": "listen", "gates": list(sockets)}, tuple(sockets.values()))
+
+    def wait_ready(self) -> None:
+        """Return once every gate accepts. BottleError with the bundle's own words if it cannot."""
+        self._channel.settimeout(READY_TIMEOUT_S)
+        try:
+            received = frames.receive(self._channel)
+        except (TimeoutError, frames.BrokenFrame, OSError) as error:
+            raise BottleError("The gates did not start.", facts=(str(error),), next="Try `bot-bottle doctor`.") from error
+        finally:
+            self._channel.setblocking(False)
+        if received is None:
+            raise BottleError("The gates ended while they started.", facts=(f"see {_log_path()}",))
+        message, descriptors = received
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if message.get("type") != "ready":
+            facts = tuple(str(fact) for fact in message.get("facts", ()))
+            raise BottleError(str(message.get("what", "The gates did not start.")), facts=facts)
+
+    def fileno(self) -> int:
+        """Readable when the bundle spoke or died; for a selector."""
+        return self._channel.fileno()
+
+    def is_alive(self) -> bool:
+        """False once the bundle's end of the link is closed. Drops what it says after `ready`; never blocks."""
+        try:
+            while part := self._channel.recv(4096):
+                del part
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def end(self) -> None:
+        """Close the link, which ends the bundle, and make sure of it. Harmless when it has ended."""
+        self._channel.close()
+        try:
+            watch = os.pidfd_open(self._pid)
+        except OSError:
+            return
+        try:
+            if not _ended_within(watch, 1.0):
+                signal.pidfd_send_signal(watch, signal.SIGKILL)
+                _ended_within(watch, 5.0)
+        except ProcessLookupError:
+            return
+        finally:
+            os.close(watch)
+
+    def _send(self, message: frames.Message, descriptors: tuple[int, ...] = ()) -> None:
+        try:
+            frames.send(self._channel, message, descriptors)
+        except OSError as error:
+            raise BottleError("The gates ended while they started.", facts=(f"see {_log_path()}",)) from error
+
+
+def _log_path() -> str:
+    from bot_bottle.host import paths
+
+    return str(paths.state_dir() / "bundle.log")
+
+
+def _ended_within(watch: int, timeout_s: float) -> bool:
+    import select
+
+    poller = select.poll()
+    poller.register(watch, select.POLLIN)
+    return bool(poller.poll(timeout_s * 1000))
+
+
+def bundle_config(plan: BottlePlan) -> dict[str, object]:
+    """What the bundle reads from its file: paths and the gates' configuration, no secret values."""
+    return {
+        "slug": plan.slug,
+        "stage_dir": str(plan.stage_dir),
+        "events": str(plan.stage_dir / "events.jsonl"),
+        "control": str(plan.stage_dir / "bundle.sock"),
+        "ca": {"cert": str(plan.ca_file), "key": str(plan.ca_file.with_name("key.pem"))},
+        "gates": {gate.gate: gate.config() for gate in plan.gate_plans},
+    }

@@ -1,0 +1,125 @@
+"""Containment is proved, not assumed: the questions asked from inside before the agent starts, and the judgement of the answers.
+
+Pure. The probe runs inside and is believed only in one direction: whatever is not plainly "unreachable" is a hole, and so is
+an answer that is missing.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.gate import GATE_PORTS
+
+Question = dict[str, Any]  # Any: JSON
+Answer = dict[str, Any]  # Any: JSON
+
+HOLE_ADVICE = "Nothing was run. `bot-bottle doctor` says what this machine offers; please report it if you did not make the hole."
+
+UNREACHABLE = ("ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT", "EPERM", "EACCES")
+"""What a closed network says at once (connect(2)); a time-out is not among them, for a filter may only be slow."""
+
+REFUSED = (*UNREACHABLE, "ECONNREFUSED", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "ENOSYS", "EINVAL")
+ABSENT = ("ENOENT", "EACCES", "EPERM", "EROFS", "ECONNREFUSED", "ENOTDIR")
+
+OUTSIDE_V4 = ("192.0.2.1", "198.51.100.1", "203.0.113.1")  # RFC 5737
+OUTSIDE_V6 = "2001:db8::1"  # RFC 3849
+METADATA = ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")
+DNS_QUERY = "1234010000010000000000000f626f742d626f74746c652d70726f626507696e76616c69640000010001"
+AF_NETLINK, AF_PACKET, AF_VSOCK, AF_BLUETOOTH, AF_ALG = 16, 17, 40, 31, 38
+SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hole:
+    """Something inside that works and must not, or a proof that is missing."""
+
+    name: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.detail}"
+
+
+def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = ()) -> list[Question]:
+    """What to try inside this bottle; each has the errors that count as "closed" under `closed`."""
+    asked: list[Question] = []
+
+    def ask(name: str, kind: str, closed: Sequence[str], **fields: Any) -> None:  # Any: JSON
+        asked.append({"id": name, "try": kind, "closed": list(closed), **fields})
+
+    for host in (*OUTSIDE_V4, OUTSIDE_V6, *METADATA, *own_addresses):
+        ask(f"tcp to {host}", "tcp", UNREACHABLE, host=host, port=80)
+    for host in (OUTSIDE_V4[0], OUTSIDE_V6, METADATA[0]):
+        ask(f"dns to {host}", "udp", UNREACHABLE, host=host, port=53, hex=DNS_QUERY)
+    ask("broadcast", "udp", UNREACHABLE, host="255.255.255.255", port=67)
+    ask("multicast dns", "udp", UNREACHABLE, host="224.0.0.251", port=5353, hex=DNS_QUERY)
+    for port in (22, 53, 80, 443, 2375, 5432, 6379, 8080):
+        ask(f"the host's loopback, port {port}", "tcp", REFUSED, host="127.0.0.1", port=port)
+    for name, family, kind in (
+        ("raw socket", 2, SOCK_RAW),
+        ("raw IPv6 socket", 10, SOCK_RAW),
+        ("packet socket", AF_PACKET, SOCK_RAW),
+        ("vsock socket", AF_VSOCK, SOCK_STREAM),
+        ("bluetooth socket", AF_BLUETOOTH, SOCK_RAW),
+        ("kernel crypto socket", AF_ALG, 5),
+    ):
+        ask(name, "socket", REFUSED, family=family, type=kind)
+    for name in ("\0/tmp/dbus-probe", "\0/tmp/.X11-unix/X0", "\0/run/systemd/journal"):
+        ask(f"abstract socket {name[1:]}", "unix", REFUSED, address=name)
+    for path in hidden_paths():
+        ask(f"{path} is hidden", "exists", ABSENT, path=path)
+    for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/etc/passwd", "/usr/bin/env"):
+        ask(f"{path} is read-only", "write", ABSENT, path=path)
+    for path in ("/usr", "/usr/bin", "/etc", "/run/bot-bottle"):
+        ask(f"{path} is read-only", "create", (*ABSENT, "EROFS"), path=path)
+    ask("network interfaces", "interfaces", ())
+    ask("other processes", "processes", (), most=4)
+    for gate in plan.gate_plans:
+        if gate.gate in GATE_PORTS:
+            send = "GET http://bot-bottle.invalid/ HTTP/1.1\r\nHost: bot-bottle.invalid\r\nConnection: close\r\n\r\n"
+            ask(f"gate {gate.gate}", "answers", (), port=GATE_PORTS[gate.gate], send=send, expect="HTTP/1.1 ")
+    return asked
+
+
+def hidden_paths() -> tuple[str, ...]:
+    """Host paths that no bottle may see: control sockets, key rings, and the operator's own keys."""
+    home = Path(os.path.expanduser("~"))
+    keys = (str(home / name) for name in (".ssh", ".aws", ".gnupg", ".netrc", ".docker", ".kube", ".config/gh", ".claude"))
+    return (
+        "/var/run/docker.sock",
+        "/run/docker.sock",
+        "/run/containerd/containerd.sock",
+        "/run/podman/podman.sock",
+        "/run/dbus/system_bus_socket",
+        f"/run/user/{os.getuid()}",
+        "/sys/kernel",
+        "/dev/kvm",
+        "/dev/mem",
+        "/etc/shadow",
+        *keys,
+    )
+
+
+def judge(asked: Sequence[Question], answers: Sequence[Answer]) -> tuple[Hole, ...]:
+    """The holes, none for a sealed bottle."""
+    given = {str(answer.get("id")): answer for answer in answers}
+    holes = []
+    for question in asked:
+        name = str(question["id"])
+        answer = given.get(name)
+        if answer is None:
+            holes.append(Hole(name=name, detail="the probe did not answer"))
+        elif not _is_closed(question, answer):
+            shown = f"{answer.get('outcome')} {answer.get('errno')} {answer.get('detail')}"[:160]
+            holes.append(Hole(name=name, detail=ascii(shown).strip("'")))
+    return tuple(holes)
+
+
+def _is_closed(question: Question, answer: Answer) -> bool:
+    outcome, code = answer.get("outcome"), answer.get("errno")
+    if question["try"] == "answers":
+        return outcome == "reached"
+    return outcome == "unreachable" and (not question["closed"] or code in question["closed"])

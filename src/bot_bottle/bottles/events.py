@@ -1,0 +1,54 @@
+"""Reads a bottle's event log: what its gates decided. Tolerates a last line that is still being written."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]  # Any: JSON
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """Requests allowed by host, and refused by host with the first reason."""
+
+    allowed: tuple[tuple[str, int], ...]
+    refused: tuple[tuple[str, int, str], ...]
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """The events in order; a line that is no JSON object is left out."""
+    try:
+        file = open(path, encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict):
+                yield event
+
+
+def tally(events: Iterator[Event]) -> Tally:
+    """Count the egress decisions by host."""
+    allowed: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    reasons: dict[str, str] = {}
+    for event in events:
+        if event.get("event") != "decision" or event.get("gate") != "egress":
+            continue
+        host = str(event.get("host") or "?")
+        if event.get("verdict") == "allow":
+            allowed[host] += 1
+        else:
+            refused[host] += 1
+            reasons.setdefault(host, str(event.get("why") or event.get("reason") or ""))
+    return Tally(
+        allowed=tuple(allowed.most_common()),
+        refused=tuple((host, count, reasons[host]) for host, count in refused.most_common()),
+    )

@@ -1,0 +1,155 @@
+"""What a bottle changed in its copy of the workspace: shown as a diff, or taken into the operator's folder.
+
+The copy is hostile. Only regular files and links that stay inside the workspace are landed, never git's own metadata or what
+tools on the host would run by themselves; a file that the operator changed meanwhile is a conflict, and then nothing is landed.
+"""
+
+import difflib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from bot_bottle.bottles.status import Status, read_status
+from bot_bottle.bottles.workspace import Change, changes, read_regular
+from bot_bottle.errors import BadUsage, BottleError
+from bot_bottle.host import paths
+from bot_bottle.host.files import write_file
+from bot_bottle.host.plain import plain
+
+TEXT_LIMIT = 2 * 1024 * 1024
+"""Largest file in bytes that is shown as a text diff."""
+
+RUN_BY_TOOLS = (
+    ".claude", ".codex", ".gemini", ".cursor", ".vscode", ".idea", ".husky", ".envrc", ".mcp.json", "bottle.yaml", ".git",
+)  # fmt: skip
+"""First parts of paths that editors, agents and shells on the host run or obey by themselves: landed only when named."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Landing:
+    """What a landing did, and what it left out with the reason."""
+
+    landed: tuple[Change, ...]
+    left_out: tuple[tuple[Change, str], ...]
+
+
+def work_of(slug: str) -> tuple[Status, Path, Path]:
+    """The bottle, the operator's folder and the copy. BadUsage where there is no copy."""
+    status = read_status(slug)
+    copy = paths.bottle_dir(slug) / "workspace"
+    if status.mode != "copy":
+        raise BadUsage(f"The bottle {slug} works in your folder itself; its changes are there already.")
+    if not copy.is_dir():
+        raise BadUsage(f"The bottle {slug} left no changes.")
+    return status, Path(status.workspace), copy
+
+
+def diff(slug: str) -> Iterator[str]:
+    """A unified diff of every changed file, lines without control characters; binary files by name only."""
+    _, origin, copy = work_of(slug)
+    for change in changes(origin, copy):
+        yield from _diff_one(change, origin, copy)
+
+
+def _diff_one(change: Change, origin: Path, copy: Path) -> Iterator[str]:
+    before = None if change.kind == "added" else _text(origin / change.path)
+    after = None if change.kind == "removed" else _text(copy / change.path)
+    name = plain(change.path)
+    if b"" in (before, after):
+        yield f"{change.kind}: {name} (not shown: binary, large, or a link)"
+        return
+    yield from (
+        plain(line)
+        for line in difflib.unified_diff(
+            before.decode().splitlines() if before else [],
+            after.decode().splitlines() if after else [],
+            f"a/{name}" if before is not None else "/dev/null",
+            f"b/{name}" if after is not None else "/dev/null",
+            lineterm="",
+        )
+    )
+
+
+def _text(path: Path) -> bytes | None:
+    """The file's text with a line end, or b"" when it is not to be shown as text."""
+    try:
+        content = read_regular(path)
+        content.decode()
+    except (OSError, UnicodeDecodeError):
+        return b""
+    return b"" if len(content) > TEXT_LIMIT or b"\0" in content else content or b"\n"
+
+
+def land(slug: str, *, named: Sequence[str] = ()) -> Landing:
+    """Take the changes into the operator's folder: all of `named`, or everything that is safe to take.
+
+    A change whose file the operator also changed since the start raises BottleError before anything is written.
+    """
+    status, origin, copy = work_of(slug)
+    wanted, left_out = [], []
+    for change in changes(origin, copy):
+        if named and change.path not in named:
+            continue
+        reason = "" if change.path in named else why_not(change, copy)
+        if reason:
+            left_out.append((change, reason))
+        else:
+            wanted.append(change)
+    conflicts = [change.path for change in wanted if _changed_since(origin / change.path, status.created)]
+    if conflicts:
+        raise BottleError(
+            "You changed some of these files yourself since the bottle started; nothing was landed.",
+            facts=tuple(plain(path) for path in conflicts[:20]),
+            next=f"Compare with `bot-bottle diff {slug}`; the bottle's files are in {copy}.",
+        )
+    for change in wanted:
+        _land_one(change, origin, copy)
+    return Landing(landed=tuple(wanted), left_out=tuple(left_out))
+
+
+def why_not(change: Change, copy: Path) -> str:
+    """Why this change is not landed unless the operator names it; empty when it is safe."""
+    parts = PurePosixPath(change.path).parts
+    if parts[0].lower() in RUN_BY_TOOLS or ".git" in (part.lower() for part in parts):
+        return "tools on this machine act on it by themselves"
+    path = copy / change.path
+    if change.kind != "removed" and path.is_symlink():
+        target = os.path.normpath(os.path.join(os.path.dirname(change.path), os.readlink(path)))
+        if os.path.isabs(target) or target.startswith(".."):
+            return "a link that leads out of the workspace"
+    return ""
+
+
+def _changed_since(path: Path, started: float) -> bool:
+    try:
+        return path.lstat().st_mtime > started
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _land_one(change: Change, origin: Path, copy: Path) -> None:
+    target = origin / change.path
+    _check_parents(origin, target)
+    if change.kind == "removed":
+        target.unlink(missing_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source = copy / change.path
+    if source.is_symlink():
+        target.unlink(missing_ok=True)
+        os.symlink(os.readlink(source), target)
+        return
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    write_file(target, read_regular(source), mode=0o755 if source.stat().st_mode & 0o100 else 0o644)
+
+
+def _check_parents(origin: Path, target: Path) -> None:
+    """No part of the way to the target may be a link: it could lead out of the operator's folder."""
+    for parent in target.parents:
+        if parent == origin:
+            return
+        if parent.is_symlink():
+            raise BottleError("A folder on the way is a link; nothing more was landed.", facts=(str(parent),))

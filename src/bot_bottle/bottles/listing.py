@@ -1,0 +1,91 @@
+"""Which bottles there are, and the end of those that nobody needs any more."""
+
+import os
+import time
+from pathlib import Path
+
+from bot_bottle.bottles.status import Status, is_kept, read_status, remove_tree, slugs
+from bot_bottle.errors import BadUsage, BottleError, NoSuchBottle
+from bot_bottle.host import paths
+
+KEEP_RECORDS_S = 7 * 24 * 3600.0
+"""How long the record of an ended bottle stays that left nothing behind but its logs."""
+
+
+def list_bottles(*, ended_too: bool) -> tuple[Status, ...]:
+    """The bottles, newest last. Those that died without a word are listed as `died`; a vanishing one is left out."""
+    found = []
+    for slug in slugs():
+        try:
+            status = read_status(slug)
+        except (NoSuchBottle, BottleError):
+            continue
+        if ended_too or status.state in ("starting", "running"):
+            found.append(status)
+    return tuple(sorted(found, key=lambda status: status.created))
+
+
+def has_unlanded_work(slug: str) -> bool:
+    """Whether the bottle's copy of the workspace still lies in its folder."""
+    return (paths.bottle_dir(slug) / "workspace").is_dir()
+
+
+def remove(slug: str, *, force: bool) -> None:
+    """Remove an ended bottle with all it left. BadUsage for one that runs, or holds work that is nowhere else."""
+    read_state(slug)
+    if is_kept(slug):
+        raise BadUsage(f"The bottle {slug} runs.", next=f"`bot-bottle stop {slug}` first.")
+    if has_unlanded_work(slug) and not force:
+        raise BadUsage(
+            f"The bottle {slug} holds changes that are nowhere else.",
+            facts=(str(paths.bottle_dir(slug) / "workspace"),),
+            next=f"See them with `bot-bottle diff {slug}`, take them with `bot-bottle land {slug}`, or remove with -f.",
+        )
+    remove_tree(paths.bottle_dir(slug))
+
+
+def read_state(slug: str) -> str:
+    """The bottle's state; an unreadable status counts as `died`, so that it can be removed. NoSuchBottle if there is none."""
+    try:
+        return read_status(slug).state
+    except NoSuchBottle:
+        if not paths.bottle_dir(slug).is_dir():
+            raise
+    except BottleError:
+        pass
+    return "died"
+
+
+def sweep() -> None:
+    """Forget records of long-ended bottles, stage dirs that never got a status, and what a killed `rm` left half removed."""
+    folder = paths.state_dir() / "bottles"
+    if not folder.is_dir():
+        return
+    for entry in os.scandir(folder):
+        if entry.name.startswith(".doomed-") or _is_stale(Path(entry.path)):
+            remove_tree(Path(entry.path))
+
+
+def _is_stale(stage_dir: Path) -> bool:
+    if is_kept(stage_dir.name):
+        return False
+    try:
+        age_s = time.time() - stage_dir.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    if not (stage_dir / "status.json").exists():
+        return age_s > 60
+    return age_s > KEEP_RECORDS_S and not (stage_dir / "workspace").is_dir()
+
+
+def tidy(stage_dir: Path, *, origin: Path, mode: str) -> int:
+    """After the end: remove keys and, when nothing in the copy changed, the copy and the home. Returns the number of changes."""
+    from bot_bottle.bottles.workspace import changes
+
+    (stage_dir / "ca" / "key.pem").unlink(missing_ok=True)
+    copy = stage_dir / "workspace"
+    changed = sum(1 for _ in changes(origin, copy)) if mode == "copy" and copy.is_dir() else 0
+    if not changed:
+        for name in ("workspace", "home", "ca", "backend"):
+            remove_tree(stage_dir / name)
+    return changed

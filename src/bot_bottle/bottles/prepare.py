@@ -1,0 +1,100 @@
+"""Prepare: every decision about one bottle, written into its stage dir and nowhere else. Starts nothing, prints nothing."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot_bottle.agents.base import CA_VARIABLES, AgentProvider, Installed, Provisioning
+from bot_bottle.backends.base import Backend
+from bot_bottle.bottles.names import guest_folder
+from bot_bottle.gates.egress.authority import make_authority, merge_roots
+from bot_bottle.host.files import make_private_folder, write_file
+from bot_bottle.manifest.spec import BottleSpec
+from bot_bottle.plans.bottle import AgentProvision, BottlePlan
+from bot_bottle.plans.gate import GATE_PORTS, GatePlan
+
+GUEST_HOME = "/home/agent"
+GUEST_PROMPT = "/run/bot-bottle/prompt.md"
+GUEST_CA = "/run/bot-bottle/ca.pem"
+TERMINAL_NAME = re.compile(r"[a-z0-9][a-z0-9.+-]{0,31}")
+
+
+def prepare(
+    spec: BottleSpec,
+    *,
+    slug: str,
+    stage_dir: Path,
+    backend: Backend,
+    provider: AgentProvider,
+    installed: Installed | None,
+    egress: GatePlan,
+    host: Mapping[str, str],
+    interactive: bool,
+    preset_env: tuple[tuple[str, str], ...] = (),
+) -> BottlePlan:
+    """The frozen plan of one bottle. `host` is the operator's environment: names are looked at, and TERM."""
+    workspace = f"/work/{guest_folder(spec.workspace.path.name)}"
+    asked = Provisioning(
+        spec=spec,
+        guest_home=GUEST_HOME,
+        guest_workspace=workspace,
+        guest_prompt_file=GUEST_PROMPT,
+        host_variables=frozenset(host),
+        interactive=interactive,
+    )
+    provision = provider.provision(asked, installed)
+    write_stage(stage_dir, spec, slug, provision)
+    shared = BottlePlan(
+        slug=slug,
+        spec=spec,
+        stage_dir=stage_dir,
+        workspace_dir=spec.workspace.path if spec.workspace.mode == "bind" else stage_dir / "workspace",
+        guest_workspace=workspace,
+        guest_home=GUEST_HOME,
+        prompt_file=stage_dir / "prompt.md",
+        ca_file=stage_dir / "ca" / "ca.pem",
+        ca_bundle_file=stage_dir / "ca" / "bundle.pem",
+        guest_env=guest_env(spec, slug, provision, terminal=host.get("TERM", ""), preset_env=preset_env),
+        agent_provision=provision,
+        egress_plan=egress,
+    )
+    return backend.prepare(shared)
+
+
+def write_stage(stage_dir: Path, spec: BottleSpec, slug: str, provision: AgentProvision) -> None:
+    """The prompt file (always, 0600), the bottle's own CA, and the agent's files in its private home."""
+    write_file(stage_dir / "prompt.md", spec.prompt)
+    certificate, key = make_authority(slug)
+    folder = make_private_folder(stage_dir / "ca")
+    write_file(folder / "key.pem", key)
+    write_file(folder / "ca.pem", certificate, mode=0o644)
+    write_file(folder / "bundle.pem", merge_roots(certificate, spec.egress.upstream.ca), mode=0o644)
+    home = make_private_folder(stage_dir / "home")
+    for file in provision.files:
+        target = home / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_file(target, file.content, mode=file.mode)
+
+
+def guest_env(
+    spec: BottleSpec, slug: str, provision: AgentProvision, *, terminal: str, preset_env: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """The whole environment inside, later sources over earlier ones: ours, presets', the agent's, the manifest's."""
+    proxy = f"http://127.0.0.1:{GATE_PORTS['egress']}"
+    env = {
+        "HOME": GUEST_HOME,
+        "USER": "agent",
+        "LOGNAME": "agent",
+        "SHELL": "/bin/bash",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "TERM": terminal if TERMINAL_NAME.fullmatch(terminal) else "xterm-256color",
+        "BOT_BOTTLE": slug,
+        "NODE_USE_ENV_PROXY": "1",
+        "NO_PROXY": "localhost,127.0.0.1,::1",
+        "no_proxy": "localhost,127.0.0.1,::1",
+    }
+    env |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy)
+    env |= dict.fromkeys(CA_VARIABLES, GUEST_CA)
+    env |= dict(preset_env) | dict(provision.env) | dict(spec.env)
+    return tuple(sorted(env.items()))

@@ -1,0 +1,105 @@
+"""Reads the values of a plan's secrets at launch, from where the operator said. Values live in memory and go to the bundle only."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from bot_bottle.errors import BottleError
+from bot_bottle.host.run import Command, Run
+from bot_bottle.manifest.spec import FromCommand, FromEnv, FromFile, SecretSource
+from bot_bottle.plans.gate import Secret
+
+SECRET_LIMIT = 64 * 1024
+"""Largest secret in bytes: a PEM chain fits, a mistaken path does not."""
+
+COMMAND_TIMEOUT_S = 60.0
+"""A password manager may ask its user to unlock it."""
+
+Keyring = Callable[[str, str], str | None]
+
+
+def read_secrets(wanted: Sequence[Secret], *, host: Mapping[str, str], run: Run, keyring: Keyring) -> dict[str, str]:
+    """Name → value. BottleError names every secret that cannot be read, never a value."""
+    values: dict[str, str] = {}
+    missing: list[str] = []
+    for secret in wanted:
+        try:
+            value = read_secret(secret.source, host=host, run=run, keyring=keyring)
+        except BottleError as error:
+            missing.append(f"{secret.name}: {error.what}")
+            continue
+        if value:
+            values[secret.name] = value
+        else:
+            missing.append(f"{secret.name}: {described(secret.source)} is empty")
+    if missing:
+        raise BottleError(
+            "Not every credential could be read.", facts=tuple(missing), next="Set them, or remove them from the manifest."
+        )
+    return values
+
+
+def read_secret(source: SecretSource, *, host: Mapping[str, str], run: Run, keyring: Keyring) -> str:
+    """The value of one secret, without a last line end."""
+    if isinstance(source, FromEnv):
+        if source.env not in host:
+            raise BottleError(f"the environment variable {source.env} is not set")
+        return host[source.env].strip()
+    if isinstance(source, FromFile):
+        return _from_file(source)
+    if isinstance(source, FromCommand):
+        return _from_command(source, host=host, run=run)
+    service, _, user = source.keyring.partition("/")
+    value = keyring(service, user)
+    if value is None:
+        raise BottleError(f"the keyring has nothing under {source.keyring}")
+    return value
+
+
+def _from_file(source: FromFile) -> str:
+    try:
+        with open(source.file, "rb") as file:
+            content = file.read(SECRET_LIMIT + 1)
+    except OSError as error:
+        raise BottleError(f"{source.file} cannot be read ({os.strerror(error.errno or 0)})") from error
+    if len(content) > SECRET_LIMIT:
+        raise BottleError(f"{source.file} is larger than {SECRET_LIMIT} bytes")
+    return _as_text(content, described(source))
+
+
+def _from_command(source: FromCommand, *, host: Mapping[str, str], run: Run) -> str:
+    done = run(Command(argv=source.command, env=dict(host), timeout_s=COMMAND_TIMEOUT_S, output_limit=SECRET_LIMIT))
+    if done.code != 0:
+        raise BottleError(f"{described(source)} ended with exit code {done.code}")
+    return _as_text(done.stdout, described(source))
+
+
+def _as_text(content: bytes, origin: str) -> str:
+    try:
+        return content.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BottleError(f"{origin} is not text") from None
+
+
+def described(source: SecretSource) -> str:
+    """Where a secret comes from, in a few words."""
+    if isinstance(source, FromEnv):
+        return f"environment variable {source.env}"
+    if isinstance(source, FromFile):
+        return f"file {source.file}"
+    if isinstance(source, FromCommand):
+        return f"command `{source.command[0]} …`"
+    return f"keyring entry {source.keyring}"
+
+
+def system_keyring(service: str, user: str) -> str | None:
+    """Ask the desktop's keyring. BottleError if the keyring package is not installed or no keyring answers."""
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError:
+        raise BottleError("keyring support is not installed (pip install 'bot-bottle[keyring]')") from None
+    try:
+        value: str | None = keyring.get_password(service, user)
+    except keyring.errors.KeyringError as error:
+        raise BottleError(f"the keyring does not answer ({type(error).__name__})") from error
+    return value

@@ -1,0 +1,170 @@
+"""The story of a start: read the manifest, choose, plan, show the preflight, launch, prove, attach, record."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot_bottle.agents.base import AgentProvider, Installed
+from bot_bottle.agents.registry import provider as find_provider
+from bot_bottle.backends.base import Backend, Streams, TtySize, Unusable
+from bot_bottle.backends.registry import find_backend
+from bot_bottle.bottles import workspace
+from bot_bottle.bottles.bundle_link import IdleBundle, start_bundle
+from bot_bottle.bottles.fork import Kept, fork_keeper
+from bot_bottle.bottles.keeper import Keeping
+from bot_bottle.bottles.names import make_slug
+from bot_bottle.bottles.prepare import prepare
+from bot_bottle.bottles.secrets import read_secrets, system_keyring
+from bot_bottle.bottles.status import Status, claimed, remove_tree, take_lock, write_status
+from bot_bottle.errors import CannotRunHere
+from bot_bottle.gates.egress.plan import plan_egress
+from bot_bottle.gates.egress.presets import PresetResult, resolve_presets
+from bot_bottle.host import paths
+from bot_bottle.host.run import run
+from bot_bottle.manifest.read import Loaded, Sources, load
+from bot_bottle.manifest.spec import BottleSpec
+from bot_bottle.plans.bottle import BottlePlan
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What the operator typed, besides what the manifest says."""
+
+    sources: Sources
+    slug: str | None = None
+    dry_run: bool = False
+    detach: bool = False
+    terminal: TtySize | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """A plan that was only looked at: `--dry-run`."""
+
+    plan: BottlePlan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """A bottle whose keeper runs: its plan, and the CLI's ends of what connects them."""
+
+    plan: BottlePlan
+    kept: Kept
+
+
+def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callable[[BottlePlan], None]) -> Planned | Started:
+    """Run the story up to the moment when the agent starts. `preflight` shows the very plan that is launched."""
+    with warm_bundle(wanted=not asked.dry_run) as bundle:
+        loaded = load(asked.sources)
+        for notice in loaded.notices:
+            say(notice)
+        backend = usable_backend(loaded.spec)
+        agent = find_provider(loaded.spec.agent)
+        installed = ready_agent(agent, say=say, install=not asked.dry_run)
+        presets = resolve_presets(loaded.spec.egress.presets, host=host, run=run, cache=paths.cache_dir())
+        spec = complete(loaded, agent, presets, host)
+        workspace.check_workspace(spec.workspace.path)
+        slug = asked.slug or make_slug(spec)
+        with claimed(slug) as stage_dir:
+            plan = prepare(
+                spec,
+                slug=slug,
+                stage_dir=stage_dir,
+                backend=backend,
+                provider=agent,
+                installed=installed,
+                egress=plan_egress(spec),
+                host=host,
+                interactive=asked.terminal is not None,
+                preset_env=presets.env,
+            )
+            preflight(plan)
+            if bundle is None:
+                remove_tree(stage_dir)
+                return Planned(plan=plan)
+            return launch(plan, asked=asked, backend=backend, bundle=bundle, host=host)
+
+
+@contextmanager
+def warm_bundle(*, wanted: bool) -> Iterator[IdleBundle | None]:
+    """A bundle that imports while we plan; ended when the start fails."""
+    bundle = start_bundle() if wanted else None
+    try:
+        yield bundle
+    except BaseException:
+        if bundle is not None:
+            bundle.end()
+        raise
+
+
+def usable_backend(spec: BottleSpec) -> Backend:
+    """The chosen backend, or CannotRunHere with what to do."""
+    backend = find_backend(spec.backend)
+    survey = backend.survey()
+    if isinstance(survey, Unusable):
+        raise CannotRunHere(f"The {backend.name} backend does not work here: {survey.why}", facts=survey.facts, next=survey.next)
+    return backend
+
+
+def ready_agent(agent: AgentProvider, *, say: Say, install: bool) -> Installed | None:
+    """The agent's program from the cache, brought there first when it is missing."""
+    installed = agent.installed(paths.cache_dir())
+    if installed is None and agent.describe_pin() and install:
+        say(f"installing {agent.name} {agent.describe_pin()} into {paths.cache_dir()} …")
+        installed = agent.install(paths.cache_dir())
+    return installed
+
+
+def complete(loaded: Loaded, agent: AgentProvider, presets: PresetResult, host: Mapping[str, str]) -> BottleSpec:
+    """The spec with what presets and the agent add; the operator's own credential of the same name wins."""
+    spec = loaded.spec
+    defaults = agent.defaults(host)
+    named = {credential.name for credential in spec.credentials}
+    added = tuple(one for one in (*presets.credentials, *defaults.credentials) if one.name not in named)
+    rules = (*spec.egress.rules, *presets.rules, *defaults.rules)
+    return replace(spec, egress=replace(spec.egress, rules=rules), credentials=(*spec.credentials, *added))
+
+
+def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBundle, host: Mapping[str, str]) -> Started:
+    """Hand the plan to a keeper of its own."""
+    wanted = tuple(secret for gate in plan.gate_plans for secret in gate.secrets())
+    secrets = read_secrets(wanted, host=host, run=run, keyring=system_keyring)
+    status = Status(
+        slug=plan.slug,
+        state="starting",
+        agent=plan.spec.agent,
+        backend=backend.name,
+        workspace=str(plan.spec.workspace.path),
+        mode=plan.spec.workspace.mode,
+        created=time.time(),
+    )
+    lock = take_lock(plan.stage_dir)
+    write_status(status)
+
+    def keeping(io: Streams | TtySize) -> Keeping:
+        return Keeping(
+            plan=plan,
+            backend=backend,
+            bundle=bundle,
+            secrets=secrets,
+            io=io,
+            status=status,
+            detach=asked.detach,
+            prepare_workspace=lambda: fill_workspace(plan),
+        )
+
+    kept = fork_keeper(keeping, terminal=asked.terminal, stage_dir=plan.stage_dir)
+    os.close(lock)
+    bundle.channel.close()
+    return Started(plan=plan, kept=kept)
+
+
+def fill_workspace(plan: BottlePlan) -> None:
+    """Copy the operator's folder into the stage dir, where the mode asks for it."""
+    if plan.spec.workspace.mode == "copy":
+        workspace.fill(Path(plan.spec.workspace.path), plan.workspace_dir)

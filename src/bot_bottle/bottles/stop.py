@@ -1,0 +1,47 @@
+"""Stops a running bottle from outside: the agent is asked, then the bottle is ended, and nothing of it is left."""
+
+import os
+import signal
+import time
+
+from bot_bottle.bottles.attach import connect
+from bot_bottle.bottles.status import is_kept, read_status
+from bot_bottle.errors import BadUsage, BottleError
+from bot_bottle.guest import frames
+from bot_bottle.host import paths
+
+
+def stop(slug: str, *, grace_s: float) -> int:
+    """End the bottle; returns the agent's exit code. BadUsage if it does not run."""
+    status = read_status(slug)
+    if status.state not in ("starting", "running"):
+        raise BadUsage(f"The bottle {slug} does not run; it is {status.state}.")
+    with connect(status, paths.bottle_dir(slug)) as channel:
+        channel.settimeout(grace_s + 30)
+        frames.send(channel, {"op": "stop", "grace_s": grace_s})
+        try:
+            answer = frames.receive(channel)
+        except (TimeoutError, frames.BrokenFrame, OSError):
+            answer = None
+    if answer is None:
+        _end_keeper(slug, status.keeper_pid)
+    wait_ended(slug, timeout_s=30)
+    return int(answer[0].get("code", 0)) if answer else 128 + signal.SIGKILL
+
+
+def _end_keeper(slug: str, pid: int | None) -> None:
+    """The keeper does not answer: end it by its process id, if it still is what holds the lock."""
+    if pid is not None and is_kept(slug):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+def wait_ended(slug: str, *, timeout_s: float) -> None:
+    """Return once no keeper holds the bottle. BottleError after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while is_kept(slug):
+        if time.monotonic() > deadline:
+            raise BottleError(f"The bottle {slug} did not end within {timeout_s:g} s.", next=f"`bot-bottle inspect {slug}`")
+        time.sleep(0.02)

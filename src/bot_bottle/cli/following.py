@@ -1,0 +1,92 @@
+"""After the start: attach, relay or leave; then say in a few lines what came of it."""
+
+import json
+import os
+import socket
+import sys
+
+import click
+
+from bot_bottle.backends.base import Streams
+from bot_bottle.bottles.attach import Attachment, Detached, connect
+from bot_bottle.bottles.events import read_events, tally
+from bot_bottle.bottles.relay import KeeperFailed, Relay
+from bot_bottle.bottles.start import Started
+from bot_bottle.bottles.status import read_status
+from bot_bottle.cli.say import Say
+from bot_bottle.errors import ExitCode
+from bot_bottle.guest import frames
+from bot_bottle.guest.frames import Message
+from bot_bottle.plans.bottle import BottlePlan
+
+
+def leave(started: Started, *, as_json: bool, say: Say) -> int:
+    """Wait until the agent runs, say how to come back, and go."""
+    _wait_started(started.kept.report)
+    slug = started.plan.slug
+    if as_json:
+        click.echo(json.dumps({"slug": slug, "stage_dir": str(started.plan.stage_dir)}))
+    else:
+        click.echo(slug)
+        say.line(f"{slug} runs. `bot-bottle attach {slug}` to see it, `bot-bottle stop {slug}` to end it.")
+    return 0
+
+
+def on_terminal(started: Started, *, say: Say) -> int:
+    """The agent's own screen on ours, until it ends or the operator detaches."""
+    _wait_started(started.kept.report)
+    slug = started.plan.slug
+    ended = Attachment(connect(read_status(slug), started.plan.stage_dir), {"op": "attach"}).run()
+    if isinstance(ended, Detached):
+        say.line(f"{slug} goes on. `bot-bottle attach {slug}` to come back, `bot-bottle stop {slug}` to end it.")
+        return 0
+    final = _wait_ended(started)
+    return conclude(started.plan, final, say=say)
+
+
+def on_streams(started: Started, *, say: Say) -> int:
+    """The agent's streams on ours; nothing else is written to them."""
+    assert started.kept.streams is not None
+    own = Streams(stdin=sys.stdin.fileno(), stdout=sys.stdout.fileno(), stderr=sys.stderr.fileno())
+    final = Relay(started.kept.report, started.kept.streams, own=own).run()
+    os.waitpid(started.kept.pid, 0)
+    return conclude(started.plan, final, say=say)
+
+
+def _wait_started(report: socket.socket) -> None:
+    message = _next(report)
+    if message.get("type") != "started":
+        raise KeeperFailed(message)
+
+
+def _wait_ended(started: Started) -> Message:
+    message = _next(started.kept.report)
+    os.waitpid(started.kept.pid, 0)
+    return message
+
+
+def _next(report: socket.socket) -> Message:
+    try:
+        received = frames.receive(report)
+    except (frames.BrokenFrame, OSError):
+        received = None
+    if received is None:
+        return {"type": "failed", "what": "The bottle's keeper ended without a word.", "facts": ["see keeper.log in its folder"]}
+    return received[0]
+
+
+def conclude(plan: BottlePlan, final: Message, *, say: Say) -> int:
+    """Say why it ended if that was not the agent's choice, what was refused, what changed; return the exit code."""
+    if final.get("type") == "failed":
+        raise KeeperFailed(final)
+    if final.get("why"):
+        say.line(f"{plan.slug} ended: {final['why']}.")
+    seen = tally(read_events(plan.stage_dir / "events.jsonl"))
+    for host, count, why in seen.refused[:8]:
+        say.labelled("refused", f"{host} ×{count}", why)
+    changed = int(final.get("changed", 0))
+    if changed:
+        what = f"{changed} file{'s' if changed > 1 else ''} in the copy"
+        say.labelled("changed", f"{what}: `bot-bottle diff {plan.slug}` shows them, `bot-bottle land {plan.slug}` takes them")
+    code = final.get("code")
+    return code if isinstance(code, int) else int(ExitCode.FAILED)

@@ -1,0 +1,223 @@
+"""The verbs about bottles that exist: attach, exec, ls, logs, inspect, stop, rm, diff, land."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import asdict
+
+import click
+
+from bot_bottle.bottles import land as landing
+from bot_bottle.bottles import listing
+from bot_bottle.bottles.attach import Attachment, Detached, connect, terminal_size
+from bot_bottle.bottles.events import read_events, tally
+from bot_bottle.bottles.exec import exec_in
+from bot_bottle.bottles.status import Status, read_status
+from bot_bottle.bottles.stop import stop as stop_bottle
+from bot_bottle.cli.say import make_say
+from bot_bottle.errors import BadUsage
+from bot_bottle.host import paths
+from bot_bottle.host.plain import plain
+
+SLUG = click.argument("slug", metavar="SLUG")
+
+
+@click.command(short_help="See the terminal of a running bottle again.")
+@SLUG
+def attach(slug: str) -> int:
+    """Attach this terminal to the agent's. Ctrl-P Ctrl-Q leaves it running."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadUsage("`attach` needs a terminal.", next=f"`bot-bottle logs {slug}` shows what was printed.")
+    ended = Attachment(connect(read_status(slug), paths.bottle_dir(slug)), {"op": "attach"}).run()
+    if isinstance(ended, Detached):
+        make_say(quiet=False).line(f"{slug} goes on.")
+        return 0
+    return ended.code
+
+
+@click.command("exec", short_help="Run one more command inside a running bottle.")
+@SLUG
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Set a variable for this command.")
+@click.option("-w", "--workdir", help="The folder inside; the workspace when left out.")
+def exec_(slug: str, command: tuple[str, ...], env: tuple[str, ...], workdir: str | None) -> int:
+    """Run COMMAND inside, sealed as the agent is; its exit code is ours."""
+    pairs = []
+    for pair in env:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise BadUsage("-e takes NAME=VALUE.", facts=(f"found {pair[:40]!a}",))
+        pairs.append((name, value))
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    terminal = terminal_size(sys.stdout.fileno()) if on_terminal else None
+    return exec_in(slug, command, terminal=terminal, env=tuple(pairs), cwd=workdir).code
+
+
+@click.command(short_help="List the bottles.")
+@click.option("-a", "--all", "ended_too", is_flag=True, help="The ended ones too.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def ls(*, ended_too: bool, as_json: bool) -> None:
+    """The running bottles, newest last."""
+    listing.sweep()
+    found = listing.list_bottles(ended_too=ended_too)
+    if as_json:
+        click.echo(json.dumps([asdict(status) for status in found], indent=2))
+        return
+    rows = [("NAME", "AGENT", "BACKEND", "STATE", "AGE", "WORKSPACE"), *(_row(status) for status in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
+
+
+def _row(status: Status) -> tuple[str, str, str, str, str, str]:
+    state = status.state if status.exit_code is None or status.state == "failed" else f"{status.state} ({status.exit_code})"
+    kept = " *" if status.state not in ("running", "starting") and listing.has_unlanded_work(status.slug) else ""
+    return status.slug, status.agent, status.backend, state + kept, _age(time.time() - status.created), plain(status.workspace)
+
+
+def _age(seconds: float) -> str:
+    for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{letter}"
+    return f"{int(seconds)}s"
+
+
+@click.command(short_help="Show what a bottle's agent printed, or what its gates decided.")
+@SLUG
+@click.option("-f", "--follow", is_flag=True, help="Go on as it grows, until the bottle ends.")
+@click.option("--events", is_flag=True, help="The gates' decisions, one JSON object a line.")
+@click.option("--raw", is_flag=True, help="With escape sequences; only for a program that takes them.")
+def logs(slug: str, *, follow: bool, events: bool, raw: bool) -> None:
+    """The agent's terminal output, made plain: nothing in it can move the cursor or change colours."""
+    status = read_status(slug)
+    path = paths.bottle_dir(slug) / ("events.jsonl" if events else "agent.log")
+    if not path.exists() and not follow:
+        if not events and not status.has_terminal:
+            make_say(quiet=False).line(f"{slug} had no terminal; its output went to the streams it was started on.")
+        return
+    offset = 0
+    while True:
+        running = read_status(slug).state in ("starting", "running")
+        offset = _print_from(path, offset, raw=raw)
+        if not (follow and running):
+            return
+        time.sleep(0.2)
+
+
+def _print_from(path: os.PathLike[str], offset: int, *, raw: bool) -> int:
+    try:
+        with open(path, "rb") as file:
+            file.seek(offset)
+            while part := file.read(1 << 16):
+                offset += len(part)
+                if raw:
+                    sys.stdout.buffer.write(part)
+                else:
+                    text = part.decode("utf-8", "replace").replace("\r\n", "\n")
+                    sys.stdout.write(plain(text, keep_newlines=True))
+        sys.stdout.flush()
+    except FileNotFoundError:
+        return offset
+    return offset
+
+
+@click.command(short_help="Everything known of one bottle.")
+@SLUG
+@click.option("--json", "as_json", is_flag=True, help="As JSON, the whole plan with it.")
+def inspect(slug: str, *, as_json: bool) -> None:
+    """Its state, where it lies, what its plan said and what its gates decided."""
+    status = read_status(slug)
+    stage_dir = paths.bottle_dir(slug)
+    plan_path = stage_dir / "plan.json"
+    plan = json.loads(plan_path.read_text()) if plan_path.exists() else {}
+    if as_json:
+        click.echo(json.dumps({"status": asdict(status), "stage_dir": str(stage_dir), "plan": plan}, indent=2))
+        return
+    out = make_say(quiet=False, to_stdout=True)
+    out.labelled("state", status.state, status.why)
+    if status.exit_code is not None:
+        out.labelled("exit code", str(status.exit_code))
+    out.labelled("folder", str(stage_dir))
+    for line in plan.get("preflight", ()):
+        out.labelled(str(line["label"]), str(line["text"]), str(line.get("why", "")))
+    seen = tally(read_events(stage_dir / "events.jsonl"))
+    for host, count in seen.allowed:
+        out.labelled("allowed", f"{host} ×{count}")
+    for host, count, why in seen.refused:
+        out.labelled("refused", f"{host} ×{count}", why)
+
+
+@click.command(short_help="End a running bottle.")
+@click.argument("names", metavar="SLUG...", nargs=-1, required=True)
+@click.option(
+    "-t",
+    "--time",
+    "grace_s",
+    type=click.FloatRange(0, 3600),
+    default=5.0,
+    show_default=True,
+    help="Seconds the agent has to end.",
+)
+def stop(names: tuple[str, ...], *, grace_s: float) -> None:
+    """Ask the agent to end, then end the bottle. Its work stays until `rm`."""
+    for slug in names:
+        stop_bottle(slug, grace_s=grace_s)
+        click.echo(slug)
+
+
+@click.command(short_help="Remove ended bottles.")
+@click.argument("names", metavar="SLUG...", nargs=-1)
+@click.option("-f", "--force", is_flag=True, help="Also one that runs, or that holds changes which are nowhere else.")
+@click.option("--ended", is_flag=True, help="Every ended bottle that holds no such changes (with -f: every ended one).")
+def rm(names: tuple[str, ...], *, force: bool, ended: bool) -> None:
+    """Remove the bottle's folder: copy, home, logs, plan."""
+    if ended:
+        idle = (status for status in listing.list_bottles(ended_too=True) if status.state not in ("starting", "running"))
+        names = (*names, *(status.slug for status in idle if force or not listing.has_unlanded_work(status.slug)))
+    elif not names:
+        raise BadUsage("`rm` needs a name, or --ended.")
+    for slug in names:
+        if force and listing.read_state(slug) in ("starting", "running"):
+            stop_bottle(slug, grace_s=2.0)
+        listing.remove(slug, force=force)
+        click.echo(slug)
+
+
+@click.command(short_help="What a bottle changed in its copy.")
+@SLUG
+def diff(slug: str) -> None:
+    """A unified diff between your folder and the bottle's copy; git's own files aside."""
+    styled = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colours = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
+    for line in landing.diff(slug):
+        colour = colours.get(line[:1], "") if styled else ""
+        click.echo(f"{colour}{line}\x1b[0m" if colour else line)
+
+
+@click.command(short_help="Take a bottle's changes into your folder.")
+@SLUG
+@click.argument("only", metavar="[PATH]...", nargs=-1)
+def land(slug: str, only: tuple[str, ...]) -> None:
+    """Take all that is safe to take, or just the PATHs named. Files that you changed meanwhile are never overwritten."""
+    done = landing.land(slug, named=only)
+    for change in done.landed:
+        click.echo(f"{change.kind:8} {plain(change.path)}")
+    for change, reason in done.left_out:
+        click.echo(f"left out {plain(change.path)} ({reason}; name it to take it)", err=True)
+
+
+@click.command(short_help="Print the completion script for your shell.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """For example: eval "$(bot-bottle completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    from bot_bottle.cli.main import app
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(app, {}, "bot-bottle", "_BOT_BOTTLE_COMPLETE").source())
+    if shutil.which("bot-bottle") is None:
+        click.echo("bot-bottle is not on PATH, so the completion will not find it.", err=True)

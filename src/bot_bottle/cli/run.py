@@ -1,0 +1,124 @@
+"""`bot-bottle run`: parse, start, attach or relay, and end with the agent's own exit code."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from bot_bottle.backends.base import TtySize
+from bot_bottle.bottles.attach import terminal_size
+from bot_bottle.bottles.start import Asked, Planned, Started, start
+from bot_bottle.cli.say import Say, make_say
+from bot_bottle.errors import BadUsage
+from bot_bottle.manifest.overrides import Overrides
+from bot_bottle.manifest.read import Sources
+from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.show import plan_json, preflight_lines
+
+
+@click.command(
+    "run",
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": True},
+    short_help="Start an agent in a new bottle.",
+)
+@click.argument("agent", required=False)
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "-f", "--file", "manifest", type=click.Path(path_type=Path), help="The manifest; naming it is your own act of trust."
+)
+@click.option("--backend", help="What runs the bottle.")
+@click.option("--name", "slug", help="The bottle's name; a fresh one when left out.")
+@click.option("-w", "--workspace", type=click.Path(path_type=Path), help="The folder to work in; the current one when left out.")
+@click.option("--mode", type=click.Choice(["bind", "copy", "clone"]), help="How the workspace gets in.")
+@click.option("--allow", multiple=True, metavar="HOST[:PORT]", help="Allow requests to this host too; may be repeated.")
+@click.option("--preset", multiple=True, help="Allow a named set of hosts too, e.g. pip or npm; may be repeated.")
+@click.option("--prompt", help="Standing instructions for the agent.")
+@click.option("--prompt-file", type=click.Path(path_type=Path), help="The same, from a file.")
+@click.option("-d", "--detach", is_flag=True, help="Start it and return; `attach` later.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The plan (with --dry-run) or the result as JSON on standard output.")
+@click.option("-q", "--quiet", is_flag=True, help="No notices on standard error.")
+def run(**options: object) -> int:
+    """Start AGENT in a new bottle. ARGS after -- go to the agent; for shell they are the command to run."""
+    return run_bottle(**options)  # type: ignore[arg-type]  # click passes exactly these options
+
+
+def run_bottle(
+    *,
+    agent: str | None,
+    args: tuple[str, ...],
+    manifest: Path | None,
+    backend: str | None,
+    slug: str | None,
+    workspace: Path | None,
+    mode: str | None,
+    allow: tuple[str, ...],
+    preset: tuple[str, ...],
+    prompt: str | None,
+    prompt_file: Path | None,
+    detach: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """The verb itself, with typed options."""
+    if as_json and not (dry_run or detach):
+        raise BadUsage("--json goes with --dry-run or --detach; otherwise standard output is the agent's own.")
+    overrides = Overrides(
+        agent=agent,
+        backend=backend,
+        workspace=str(workspace) if workspace else None,
+        mode=mode,
+        allow=allow,
+        presets=preset,
+        prompt=prompt,
+        prompt_file=str(prompt_file) if prompt_file else None,
+        args=args,
+    )
+    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    terminal = terminal_size(sys.stdout.fileno()) if on_terminal else TtySize(rows=24, cols=80) if detach else None
+    asked = Asked(
+        sources=Sources(cwd=Path.cwd(), manifest=manifest, overrides=overrides),
+        slug=slug,
+        dry_run=dry_run,
+        detach=detach,
+        terminal=terminal,
+    )
+    say = make_say(quiet=quiet)
+    outcome = start(
+        asked, host=os.environ, say=say.line, preflight=lambda plan: show_preflight(plan, say, quiet=quiet or as_json or dry_run)
+    )
+    if isinstance(outcome, Planned):
+        show_plan(outcome.plan, as_json=as_json)
+        return 0
+    return follow(outcome, detach=detach, as_json=as_json, say=say)
+
+
+def show_preflight(plan: BottlePlan, say: Say, *, quiet: bool) -> None:
+    """The preflight on standard error."""
+    if not quiet:
+        for line in preflight_lines(plan):
+            say.labelled(line.label, line.text, line.why)
+
+
+def show_plan(plan: BottlePlan, *, as_json: bool) -> None:
+    """What `--dry-run` prints, on standard output."""
+    if as_json:
+        click.echo(json.dumps(plan_json(plan), indent=2))
+        return
+    out = make_say(quiet=False, to_stdout=True)
+    for line in preflight_lines(plan):
+        out.labelled(line.label, line.text, line.why)
+
+
+def follow(started: Started, *, detach: bool, as_json: bool, say: Say) -> int:
+    """Stay with the bottle as asked, and return its exit code."""
+    from bot_bottle.cli import following
+
+    if detach:
+        return following.leave(started, as_json=as_json, say=say)
+    if started.kept.streams is None:
+        return following.on_terminal(started, say=say)
+    return following.on_streams(started, say=say)

@@ -1,0 +1,71 @@
+"""A plan as text for people and as JSON for programs. The same object that launch carries out; no secret is in it."""
+
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.manifest.spec import Limits
+from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.gate import Line
+
+
+def to_json(value: object) -> Any:  # Any: JSON
+    """Records, paths, enums and tuples as JSON values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_json(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def plan_json(plan: BottlePlan) -> dict[str, Any]:  # Any: JSON
+    """The plan for `--json`: its fields, what derives from them, and the preflight's lines."""
+    shown = to_json(plan)
+    assert isinstance(shown, dict)
+    shown["agent_command"] = list(plan.agent_command)
+    shown["preflight"] = [to_json(line) for line in preflight_lines(plan)]
+    return shown
+
+
+def preflight_lines(plan: BottlePlan) -> tuple[Line, ...]:
+    """What will be true of this bottle, in a user's words, in the order a careful reader asks."""
+    spec = plan.spec
+    how = {"bind": "shared: changes are made in your folder at once", "copy": "a copy: your folder is not touched"}
+    lines = [
+        Line(label="bottle", text=plan.slug, why=", ".join(spec.origin)),
+        Line(label="agent", text=f"{plan.agent_provision.provider} {plan.agent_provision.version}".strip()),
+        Line(
+            label="workspace",
+            text=f"{spec.workspace.path} → {plan.guest_workspace} ({how.get(spec.workspace.mode, spec.workspace.mode)})",
+        ),
+        *plan.agent_provision.notes,
+    ]
+    if spec.prompt:
+        lines.append(Line(label="prompt", text=f"{len(spec.prompt)} characters, by {plan.agent_prompt_mode.value}"))
+    lines += [
+        Line(label="mount", text=f"{mount.host_path} → {mount.guest_path}, {'writable' if mount.writable else 'read-only'}")
+        for mount in spec.mounts
+    ]
+    for gate in plan.gate_plans:
+        lines += gate.describe()
+    lines += [*plan.describe_sealing(), Line(label="limits", text=described_limits(spec.limits))]
+    return tuple(lines)
+
+
+def described_limits(limits: Limits) -> str:
+    """The limits in one line; "none" where nothing is limited."""
+    parts = [
+        f"{limits.cpus:g} cpus" if limits.cpus is not None else "",
+        f"{limits.memory / 1024**3:g} GiB of memory" if limits.memory is not None else "",
+        f"{limits.pids} processes" if limits.pids is not None else "",
+        f"{limits.disk / 1024**3:g} GiB of disk" if limits.disk is not None else "",
+        f"{limits.time_s:g} s" if limits.time_s is not None else "",
+    ]
+    return ", ".join(part for part in parts if part) or "none"
