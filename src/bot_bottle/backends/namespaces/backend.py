@@ -1,14 +1,17 @@
 """The namespaces backend: sealed by the kernel's namespaces through bubblewrap. No root, no daemon, no image."""
 
+import os
 import shutil
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
+from pathlib import Path
 
 from bot_bottle.backends.base import Backend, BundleLink, RunningBottle, Unusable, Usable
 from bot_bottle.backends.namespaces.client import guest_folder
 from bot_bottle.backends.namespaces.launch import launch
 from bot_bottle.backends.namespaces.layout import generated_etc, mounts_of, python_inside
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
+from bot_bottle.backends.namespaces.seccomp import filter_for
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import Line
@@ -38,7 +41,7 @@ class Namespaces(Backend):
             **{field.name: getattr(shared, field.name) for field in fields(shared)},
             mounts=mounts_of(shared, etc=etc, guest_programs=guest_folder()),
             python=python_inside(),
-            seccomp_file=None,
+            seccomp_file=_write_filter(folder),
             sealing=(Line(label="sealed by", text="kernel namespaces (bubblewrap): no network but loopback, three sockets"),),
         )
 
@@ -46,3 +49,9 @@ class Namespaces(Backend):
         """Carry the plan out."""
         assert isinstance(plan, NamespacesPlan)
         return launch(plan, link)
+
+
+def _write_filter(folder: Path) -> Path | None:
+    """The system call filter for this machine, where we have one."""
+    content = filter_for(os.uname().machine)
+    return None if content is None else write_file(folder / "seccomp.bpf", content)

@@ -1,0 +1,160 @@
+"""The system call filter of a bottle, as a classic BPF program (seccomp(2), filter.h). Pure: a machine name in, bytes out.
+
+It narrows what a hostile agent can ask of the host's kernel: no new namespaces, no mounts, no tracing, no kernel interfaces that
+have a history of holes, only ordinary sockets. What is not named here is allowed: an agent's tools must just work.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot_bottle.backends.namespaces.syscalls import ARCHITECTURES, Architecture
+
+ALLOW = 0x7FFF0000
+KILL = 0x80000000
+ERRNO = 0x00050000
+EPERM, ENOSYS, EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT = 1, 38, 97, 94, 93
+
+LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
+NUMBER_AT, ARCH_AT = 0, 4
+X32_BIT = 0x40000000
+
+NEW_NAMESPACES = 0x7E020080
+"""CLONE_NEWUSER, NEWPID, NEWNET, NEWIPC, NEWUTS, NEWCGROUP, NEWNS, NEWTIME (linux/sched.h)."""
+
+TIOCSTI, TIOCLINUX, TIOCSETD = 0x5412, 0x541C, 0x5423
+"""Put characters into a terminal's input, the console's back doors, and line disciplines (history of kernel holes)."""
+
+AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
+SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_TYPE_MASK = 1, 2, 3, 5, 0xF
+NETLINK_ROUTE = 0
+
+FORBIDDEN = (
+    "mount", "umount2", "pivot_root", "chroot", "open_tree", "open_tree_attr", "move_mount", "fsopen", "fsconfig", "fsmount",
+    "fspick", "mount_setattr", "listmount", "statmount", "setns", "ptrace", "process_vm_readv", "process_vm_writev",
+    "pidfd_getfd", "kcmp", "keyctl", "add_key", "request_key", "bpf", "perf_event_open", "userfaultfd", "kexec_load",
+    "kexec_file_load", "init_module", "finit_module", "delete_module", "create_module", "query_module", "get_kernel_syms",
+    "open_by_handle_at", "name_to_handle_at", "quotactl", "quotactl_fd", "swapon", "swapoff", "reboot", "settimeofday",
+    "clock_settime", "clock_adjtime", "adjtimex", "syslog", "acct", "iopl", "ioperm", "fanotify_init", "vhangup", "nfsservctl",
+    "lookup_dcookie", "uselib", "ustat", "sysfs", "_sysctl", "vserver", "sethostname", "setdomainname", "modify_ldt",
+    "migrate_pages", "move_pages",
+)  # fmt: skip
+"""Answered with EPERM, whatever the arguments."""
+
+ABSENT = ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
+"""Answered with ENOSYS, so that programs fall back: io_uring to epoll, clone3 (whose flags no filter can see) to clone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One instruction; `yes` and `no` are how many instructions to skip."""
+
+    code: int
+    value: int
+    yes: int = 0
+    no: int = 0
+
+    def packed(self) -> bytes:
+        """struct sock_filter."""
+        return struct.pack("=HBBI", self.code, self.yes, self.no, self.value)
+
+
+def filter_for(machine: str) -> bytes | None:
+    """The program for this machine, or None when it is of no known kind."""
+    known = ARCHITECTURES.get(machine)
+    return None if known is None else b"".join(step.packed() for step in program(known))
+
+
+def program(kind: Architecture) -> list[Step]:
+    """The whole filter: the right architecture, then one block per call, then allow."""
+    steps = [load(ARCH_AT), Step(code=JUMP_EQUAL, value=kind.audit, yes=1), give(KILL), load(NUMBER_AT)]
+    if kind.has_x32:
+        steps += [Step(code=JUMP_AT_LEAST, value=X32_BIT, no=1), give(ERRNO | ENOSYS)]
+    for name in FORBIDDEN:
+        steps += on_call(kind, name, [give(ERRNO | EPERM)])
+    for name in ABSENT:
+        steps += on_call(kind, name, [give(ERRNO | ENOSYS)])
+    for name, body in BLOCKS:
+        steps += on_call(kind, name, body())
+    return [*steps, give(ALLOW)]
+
+
+def load(offset: int) -> Step:
+    """Load 32 bits of struct seccomp_data."""
+    return Step(code=LOAD, value=offset)
+
+
+def low(argument: int) -> Step:
+    """Load the low half of an argument (both architectures are little-endian); the kernel looks at no more of these."""
+    return load(16 + 8 * argument)
+
+
+def give(verdict: int) -> Step:
+    """End with this verdict."""
+    return Step(code=RETURN, value=verdict)
+
+
+def on_call(kind: Architecture, name: str, body: Sequence[Step]) -> list[Step]:
+    """`body` for this call only; it must end in a verdict. Nothing where the architecture has no such call."""
+    number = kind.numbers.get(name)
+    return [] if number is None else [Step(code=JUMP_EQUAL, value=number, no=len(body)), *body]
+
+
+def no_new_namespaces() -> list[Step]:
+    """clone and unshare with any namespace flag."""
+    return [low(0), Step(code=JUMP_ANY_BIT, value=NEW_NAMESPACES, no=1), give(ERRNO | EPERM), give(ALLOW)]
+
+
+def no_terminal_tricks() -> list[Step]:
+    """ioctl: the request is 32 bits wide to the kernel, so only those are compared."""
+    steps = [low(1)]
+    for request in (TIOCSTI, TIOCLINUX, TIOCSETD):
+        steps += [Step(code=JUMP_EQUAL, value=request, no=1), give(ERRNO | EPERM)]
+    return [*steps, give(ALLOW)]
+
+
+def ordinary_sockets() -> list[Step]:
+    """Unix, IPv4 and IPv6 of the ordinary types, and route netlink (getifaddrs needs it); nothing else."""
+    route_only = [
+        low(2),
+        Step(code=JUMP_EQUAL, value=NETLINK_ROUTE, yes=1),
+        give(ERRNO | EPROTONOSUPPORT),
+        give(ALLOW),
+    ]
+    types = [
+        low(1),
+        Step(code=AND, value=SOCK_TYPE_MASK),
+        Step(code=JUMP_EQUAL, value=SOCK_STREAM, yes=3),
+        Step(code=JUMP_EQUAL, value=SOCK_DGRAM, yes=2),
+        Step(code=JUMP_EQUAL, value=SOCK_SEQPACKET, yes=1),
+        give(ERRNO | ESOCKTNOSUPPORT),
+        give(ALLOW),
+    ]
+    families = [
+        low(0),
+        Step(code=JUMP_EQUAL, value=AF_NETLINK, yes=4),
+        Step(code=JUMP_EQUAL, value=AF_UNIX, yes=3 + len(route_only)),
+        Step(code=JUMP_EQUAL, value=AF_INET, yes=2 + len(route_only)),
+        Step(code=JUMP_EQUAL, value=AF_INET6, yes=1 + len(route_only)),
+        give(ERRNO | EAFNOSUPPORT),
+    ]
+    return [*families, *route_only, *types]
+
+
+def only_plain_personality() -> list[Step]:
+    """personality(2): the default, a query, and no address randomisation, which debuggers and sanitizers switch off."""
+    steps = [low(0)]
+    for value in (0, 0xFFFFFFFF, 0x0040000):
+        steps += [Step(code=JUMP_EQUAL, value=value, no=1), give(ALLOW)]
+    return [*steps, give(ERRNO | EPERM)]
+
+
+BLOCKS: tuple[tuple[str, Callable[[], list[Step]]], ...] = (
+    ("clone", no_new_namespaces),
+    ("unshare", no_new_namespaces),
+    ("ioctl", no_terminal_tricks),
+    ("socket", ordinary_sockets),
+    ("socketpair", ordinary_sockets),
+    ("personality", only_plain_personality),
+)
+"""Calls whose arguments decide."""
