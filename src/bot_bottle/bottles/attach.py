@@ -87,10 +87,10 @@ class Attachment:
                 self._resized = False
                 size = terminal_size(stdout)
                 self._peer.send({"type": "resize", "rows": size.rows, "cols": size.cols})
-            waiting = [self._peer] if self._peer.has_backlog else []
-            ready, _, _ = select.select([stdin, self._peer], waiting, [], 0.5)
+            keeper = self._peer.fileno()
+            ready, _, _ = select.select([stdin, keeper], [keeper] if self._peer.has_backlog else [], [], 0.5)
             self._peer.flush()
-            if self._peer in ready:
+            if keeper in ready:
                 for message in self._peer.read():
                     ended = self._show(message, stdout)
                     if ended is not None:

@@ -1,4 +1,4 @@
-"""Starts the bundle (the one program that hosts a bottle's gates) and speaks to it: configuration, secrets, sockets, readiness."""
+"""Starts the bundle (the one program that hosts a bottle's gates) and speaks to it."""
 
 import json
 import os

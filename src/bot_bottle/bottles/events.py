@@ -20,11 +20,9 @@ class Tally:
 
 def read_events(path: Path) -> Iterator[Event]:
     """The events in order; a line that is no JSON object is left out."""
-    try:
-        file = open(path, encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    if not path.exists():
         return
-    with file:
+    with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
                 event = json.loads(line)

@@ -20,7 +20,7 @@ from bot_bottle.bottles.contain import HOLE_ADVICE, judge, questions
 from bot_bottle.bottles.listing import tidy
 from bot_bottle.bottles.peer import Peer
 from bot_bottle.bottles.session import Session, tty_size
-from bot_bottle.bottles.status import Status, write_status
+from bot_bottle.bottles.status import State, Status, write_status
 from bot_bottle.errors import BottleError, ExitCode, NotContained
 from bot_bottle.guest.frames import Message
 from bot_bottle.plans.bottle import BottlePlan
@@ -342,10 +342,8 @@ class Keeper:
             for peer in session.peers:
                 peer.send({"type": "exited", "code": code, "why": why})
 
-    def _record(self, state: str, code: int, why: str) -> None:
-        assert state in ("ended", "failed")
-        final = "ended" if state == "ended" else "failed"
-        self._status = replace(self._status, state=final, ended=time.time(), exit_code=code, why=why, keeper_pid=None)
+    def _record(self, state: State, code: int, why: str) -> None:
+        self._status = replace(self._status, state=state, ended=time.time(), exit_code=code, why=why, keeper_pid=None)
         write_status(self._status)
 
     def _tell(self, message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Reads the values of a plan's secrets at launch, from where the operator said. Values live in memory and go to the bundle only."""
+"""Reads the values of a plan's secrets at launch. They live in memory and go to the bundle only."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence

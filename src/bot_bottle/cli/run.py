@@ -69,12 +69,12 @@ def run_bottle(
     overrides = Overrides(
         agent=agent,
         backend=backend,
-        workspace=str(workspace) if workspace else None,
+        workspace=workspace,
         mode=mode,
         allow=allow,
         presets=preset,
         prompt=prompt,
-        prompt_file=str(prompt_file) if prompt_file else None,
+        prompt_file=prompt_file,
         args=args,
     )
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()

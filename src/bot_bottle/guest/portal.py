@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 
-import frames
+from bot_bottle.guest import frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def complain(text: str) -> None:
 
 def probe(control: socket.socket, message: "dict[str, Any]") -> None:
     """Run the containment probe in a child that cannot harm process 1, and send its answers."""
-    import probe as asked
+    from bot_bottle.guest import probe as asked
 
     answers, report = os.pipe()
     process = os.fork()

@@ -16,7 +16,7 @@ from bot_bottle.host.run import Process
 from bot_bottle.plans.gate import GATE_PORTS
 
 GUEST_ID = "1000"
-START = "import sys; sys.path.insert(0, '/run/bot-bottle/guest'); import portal; portal.main()"
+START = "import sys; sys.path.insert(0, '/run/bot-bottle/lib'); from bot_bottle.guest.portal import main; main()"
 REPLY_TIMEOUT_S = 20.0
 
 

@@ -18,7 +18,8 @@ ETC_ALLOWED = (
     "alternatives", "bash.bashrc", "bash_completion.d", "ca-certificates.conf", "debian_version", "default/locale", "fonts",
     "gai.conf", "gitattributes", "host.conf", "inputrc", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk", "ld.so.cache",
     "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime", "login.defs", "lsb-release", "magic", "magic.mime", "maven",
-    "mime.types", "nanorc", "netconfig", "os-release", "perl", "pki/ca-trust", "pki/tls/certs", "profile", "profile.d", "protocols",
+    "mime.types", "nanorc", "netconfig", "os-release", "perl", "pki/ca-trust", "pki/tls/certs", "profile", "profile.d",
+    "protocols",
     "python3", "python3.11", "python3.12", "python3.13", "redhat-release", "rpc", "services", "shells", "skel", "ssl/certs",
     "ssl/openssl.cnf", "terminfo", "timezone", "vim", "xattr.conf",
 )  # fmt: skip
@@ -33,9 +34,7 @@ SYSTEM_ROOTS = (
 )
 """Where distributions keep their merged roots; each that exists is replaced by the bottle's merged bundle."""
 
-PASSWD = (
-    "root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000:agent:/home/agent:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n"
-)
+USERS = "root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000:agent:/home/agent:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n"
 GROUP = "root:x:0:\ntty:x:5:\nagent:x:1000:\nnogroup:x:65534:\n"
 HOSTS = "127.0.0.1 localhost bottle\n::1 localhost ip6-localhost ip6-loopback\n"
 NSSWITCH = "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n"
@@ -47,7 +46,7 @@ TMP_SIZE = 4 * 1024**3
 def generated_etc() -> dict[str, str]:
     """Files of /etc that are written for the bottle, by name."""
     return {
-        "passwd": PASSWD,
+        "passwd": USERS,
         "group": GROUP,
         "hosts": HOSTS,
         "nsswitch.conf": NSSWITCH,
@@ -68,7 +67,7 @@ def mounts_of(plan: BottlePlan, *, etc: Path, guest_programs: Path) -> tuple[Mou
         Memory(guest_path="/var/tmp", size=TMP_SIZE),  # noqa: S108
         Bind(host_path=plan.stage_dir / "home", guest_path=plan.guest_home, writable=True),
         Bind(host_path=plan.workspace_dir, guest_path=plan.guest_workspace, writable=True),
-        Bind(host_path=guest_programs, guest_path="/run/bot-bottle/guest"),
+        Bind(host_path=guest_programs, guest_path="/run/bot-bottle/lib/bot_bottle/guest"),
         Bind(host_path=plan.ca_bundle_file, guest_path="/run/bot-bottle/ca.pem"),
         Bind(host_path=plan.prompt_file, guest_path="/run/bot-bottle/prompt.md"),
         *(

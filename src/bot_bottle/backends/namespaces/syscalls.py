@@ -7,7 +7,7 @@ an architecture does not have is absent from its table. From 424 on, the numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SHARED: Mapping[str, int] = {
+SHARED: dict[str, int] = {
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
     "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433,
     "clone3": 435, "pidfd_getfd": 438, "mount_setattr": 442, "quotactl_fd": 443,
