@@ -54,7 +54,15 @@ def readable_python(tmp_path_factory: pytest.TempPathFactory, ordinary_uid: int)
         pytest.skip("an ordinary user cannot run this Python, and the system's is too old or has no ensurepip")
     folder = open_folder(tmp_path_factory.mktemp("python"))
     subprocess.run((SYSTEM_PYTHON, "-m", "venv", folder), check=True, capture_output=True)
-    pip = (f"{folder}/bin/pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", ROOT / "constraints.txt")
+    pip = (
+        f"{folder}/bin/pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--requirement",
+        ROOT / "pins" / "run.txt",
+    )
     subprocess.run((*pip, "click", "cryptography", "httptools", "platformdirs", "pydantic", "PyYAML", "rich"), check=True)
     return f"{folder}/bin/python"
 
