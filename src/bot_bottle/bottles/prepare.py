@@ -1,5 +1,6 @@
 """Prepare: every decision about one bottle, written into its stage dir and nowhere else. Starts nothing, prints nothing."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from bot_bottle.agents.base import CA_VARIABLES, AgentProvider, Installed, Provisioning
 from bot_bottle.backends.base import Backend
 from bot_bottle.bottles.names import guest_folder
-from bot_bottle.gates.egress.authority import make_authority, merge_roots
+from bot_bottle.gates.egress.authority import find_roots, make_authority, merge_roots
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import AgentProvision, BottlePlan
@@ -68,7 +69,7 @@ def write_stage(stage_dir: Path, spec: BottleSpec, slug: str, provision: AgentPr
     folder = make_private_folder(stage_dir / "ca")
     write_file(folder / "key.pem", key)
     write_file(folder / "ca.pem", certificate, mode=0o644)
-    write_file(folder / "bundle.pem", merge_roots(certificate, spec.egress.upstream.ca), mode=0o644)
+    write_file(folder / "bundle.pem", merge_roots(certificate, (find_roots(os.environ), *spec.egress.upstream.ca)), mode=0o644)
     home = make_private_folder(stage_dir / "home")
     for file in provision.files:
         target = home / file.path

@@ -7,6 +7,7 @@ from bot_bottle.errors import BottleError
 from bot_bottle.host.run import Command, Run
 from bot_bottle.manifest.spec import FromCommand, FromEnv, FromFile, SecretSource
 from bot_bottle.plans.gate import Secret
+from bot_bottle.plans.sources import described_source
 
 SECRET_LIMIT = 64 * 1024
 """Largest secret in bytes: a PEM chain fits, a mistaken path does not."""
@@ -30,7 +31,7 @@ def read_secrets(wanted: Sequence[Secret], *, host: Mapping[str, str], run: Run,
         if value:
             values[secret.name] = value
         else:
-            missing.append(f"{secret.name}: {described(secret.source)} is empty")
+            missing.append(f"{secret.name}: {described_source(secret.source)} is empty")
     if missing:
         raise BottleError(
             "Not every credential could be read.", facts=tuple(missing), next="Set them, or remove them from the manifest."
@@ -63,14 +64,14 @@ def _from_file(source: FromFile) -> str:
         raise BottleError(f"{source.file} cannot be read ({os.strerror(error.errno or 0)})") from error
     if len(content) > SECRET_LIMIT:
         raise BottleError(f"{source.file} is larger than {SECRET_LIMIT} bytes")
-    return _as_text(content, described(source))
+    return _as_text(content, described_source(source))
 
 
 def _from_command(source: FromCommand, *, host: Mapping[str, str], run: Run) -> str:
     done = run(Command(argv=source.command, env=dict(host), timeout_s=COMMAND_TIMEOUT_S, output_limit=SECRET_LIMIT))
     if done.code != 0:
-        raise BottleError(f"{described(source)} ended with exit code {done.code}")
-    return _as_text(done.stdout, described(source))
+        raise BottleError(f"{described_source(source)} ended with exit code {done.code}")
+    return _as_text(done.stdout, described_source(source))
 
 
 def _as_text(content: bytes, origin: str) -> str:
@@ -78,17 +79,6 @@ def _as_text(content: bytes, origin: str) -> str:
         return content.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise BottleError(f"{origin} is not text") from None
-
-
-def described(source: SecretSource) -> str:
-    """Where a secret comes from, in a few words."""
-    if isinstance(source, FromEnv):
-        return f"environment variable {source.env}"
-    if isinstance(source, FromFile):
-        return f"file {source.file}"
-    if isinstance(source, FromCommand):
-        return f"command `{source.command[0]} …`"
-    return f"keyring entry {source.keyring}"
 
 
 def system_keyring(service: str, user: str) -> str | None:

@@ -1,0 +1,173 @@
+"""The bundle: the one program that runs a bottle's gates, in one asyncio process.
+
+Trusts its config file (0600, the operator's) and the link it inherits; a bottle controls every byte on the listening sockets.
+It fails closed: a gate that ends or raises ends the process, and with it the bottle's only ways out. It lives no longer than
+the other end of its link. Secrets come over the link and stay in memory.
+"""
+
+import asyncio
+import importlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.errors import BottleError
+from bot_bottle.gates.base import Gate, GateFactory
+from bot_bottle.gates.control import ControlServer
+from bot_bottle.gates.events import EventLog
+from bot_bottle.gates.harden import harden
+from bot_bottle.guest.frames import BrokenFrame, Message, receive, send
+
+FACTORIES: Mapping[str, str] = {
+    "egress": "bot_bottle.gates.egress.serve:make_gate",
+}
+"""Gate → "module:function" that makes it; a gate's module loads when a bottle has that gate."""
+
+
+class LinkGone(Exception):
+    """The keeper is gone, so nobody owns the bottle any more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """What the first frame and the config file that it names say. `secrets` are values by name: kept out of `repr`."""
+
+    config: Mapping[str, Any]  # Any: JSON
+    secrets: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Start(slug={self.config.get('slug')!r})"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run until the link closes (exit 0) or a gate fails (exit 1)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if len(words) != 2 or words[0] != "--link-fd" or not words[1].isdecimal():
+        sys.stderr.write("usage: bot-bottle-bundle --link-fd N\n")
+        sys.exit(2)
+    harden()
+    with socket.socket(fileno=int(words[1])) as link:
+        sys.exit(run(link))
+
+
+def run(link: socket.socket) -> int:
+    """Serve one bottle over this link; the exit code. Says on the link why it cannot, if it still can."""
+    link.setblocking(True)
+    _load_early()
+    try:
+        start = _read_start(link)
+        gates, log = _make_gates(start)
+        listeners = _read_listeners(link, gates)
+        asyncio.run(_serve(link, start, gates, listeners, log))
+    except LinkGone:
+        return 0
+    except BottleError as error:
+        _say(link, {"type": "failed", "what": error.what, "facts": list(error.facts)})
+        return 1
+    return 0
+
+
+def _load_early() -> None:
+    """Import what nearly every bottle needs while the plan is still being made."""
+    for place in FACTORIES.values():
+        importlib.import_module(place.partition(":")[0])
+
+
+def _read_start(link: socket.socket) -> Start:
+    message, _ = _next(link)
+    if message.get("type") != "start":
+        raise BottleError("The bundle's first frame must be a start.")
+    try:
+        config = json.loads(Path(message["config"]).read_bytes())
+        secrets = message["secrets"]
+        if not (isinstance(config, dict) and isinstance(secrets, dict)):
+            raise ValueError("config and secrets must be objects")
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise BottleError("The bundle's config cannot be read.", facts=(f"{type(error).__name__}: {error}",)) from None
+    return Start(config=config, secrets={str(name): str(value) for name, value in secrets.items()})
+
+
+def _make_gates(start: Start) -> tuple[dict[str, Gate], EventLog]:
+    config = start.config
+    log = EventLog(Path(config["events"]))
+    bottle = {key: config.get(key) for key in ("slug", "stage_dir", "ca")}
+    gates: dict[str, Gate] = {}
+    for name, settings in config["gates"].items():
+        place = FACTORIES.get(name)
+        if place is None:
+            raise BottleError(f"There is no gate named {name!r}.")
+        module, function = place.split(":")
+        factory: GateFactory = getattr(importlib.import_module(module), function)
+        gates[name] = factory({**settings, "bottle": bottle}, start.secrets, log.record)
+    return gates, log
+
+
+def _read_listeners(link: socket.socket, gates: Mapping[str, Gate]) -> dict[str, socket.socket]:
+    message, descriptors = _next(link)
+    listeners = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+    names = message.get("gates")
+    if message.get("type") != "listen" or not isinstance(names, list) or len(names) != len(listeners):
+        raise BottleError("The bundle's second frame must name one gate for each listening socket.")
+    if unknown := [name for name in names if name not in gates]:
+        raise BottleError(f"There is a socket for {unknown[0]!r}, but no such gate.")
+    for listener in listeners:
+        if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise BottleError("A socket given to the bundle does not listen.")
+        listener.setblocking(False)
+    return dict(zip(names, listeners, strict=True))
+
+
+def _next(link: socket.socket) -> tuple[Message, list[int]]:
+    try:
+        received = receive(link)
+    except (BrokenFrame, OSError) as error:
+        raise LinkGone from error
+    if received is None:
+        raise LinkGone
+    return received
+
+
+async def _serve(
+    link: socket.socket, start: Start, gates: Mapping[str, Gate], listeners: Mapping[str, socket.socket], log: EventLog
+) -> None:
+    """Serve until the link closes. A gate's exception comes out of here, after every other gate was stopped."""
+    control = ControlServer(Path(start.config["control"]), gates)
+    tasks = {asyncio.create_task(gates[name].serve(listener), name=name) for name, listener in listeners.items()}
+    tasks.add(asyncio.create_task(control.serve(), name="control"))
+    ended = asyncio.create_task(_watch(link), name="link")
+    _say(link, {"type": "ready", "gates": list(listeners)})
+    try:
+        done, _ = await asyncio.wait({*tasks, ended}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {ended}:
+            task.result()
+            raise BottleError(f"The gate {task.get_name()} stopped by itself.")
+    finally:
+        for task in (*tasks, ended):
+            task.cancel()
+        for gate in gates.values():
+            await gate.close()
+        await asyncio.gather(*tasks, ended, return_exceptions=True)
+        log.close()
+
+
+async def _watch(link: socket.socket) -> None:
+    """Return when the other end of the link is gone. Nothing more is expected on it, so anything readable ends the bundle."""
+    link.setblocking(False)
+    await asyncio.get_running_loop().sock_recv(link, 1)
+
+
+def _say(link: socket.socket, message: Message) -> None:
+    """Tell the keeper; when it is gone, the watch on the link ends us."""
+    try:
+        send(link, message)
+    except OSError:
+        sys.stderr.write("bot-bottle-bundle: the link is closed\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The operator's way to talk to a running bundle: a Unix socket in the stage dir that no bottle can reach.
+
+One JSON frame in, one JSON frame back, as in `guest/frames.py`. Requests name a gate and an operation: {"gate": …, "op": …}.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.errors import BottleError
+from bot_bottle.gates.base import Gate
+from bot_bottle.guest.frames import FRAME_LIMIT, BrokenFrame, Message, receive, send
+
+ASK_TIMEOUT_S = 10.0
+"""A gate answers at once; ten seconds mean that it hangs."""
+
+
+def ask(control: Path, request: Message, *, timeout_s: float = ASK_TIMEOUT_S) -> Message:
+    """Put one request to the bundle behind this control socket and return its answer. BottleError when it does not answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+        channel.settimeout(timeout_s)
+        try:
+            _at(control, channel.connect)
+            send(channel, request)
+            received = receive(channel)
+        except (OSError, BrokenFrame) as error:
+            raise BottleError("The bottle's gates do not answer.", facts=(f"{control}: {error}",)) from error
+    if received is None:
+        raise BottleError("The bottle's gates closed the connection without an answer.", facts=(str(control),))
+    return received[0]
+
+
+class ControlServer:
+    """Answers the operator; one request for each connection."""
+
+    def __init__(self, path: Path, gates: Mapping[str, Gate]) -> None:
+        self._path = path
+        self._gates = gates
+
+    async def serve(self) -> None:
+        """Listen at the path (0600) until cancelled."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._path.unlink(missing_ok=True)
+        os.chdir(self._path.parent)  # sun_path is short (unix(7)), and a process that is not dumpable cannot use /proc/self/fd
+        listener.bind(self._path.name)
+        self._path.chmod(0o600)
+        server = await asyncio.start_unix_server(self._answer, sock=listener)
+        async with server:
+            await server.serve_forever()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if not _is_operator(writer.get_extra_info("socket")):
+                return
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                request = await _read_frame(reader)
+            body = json.dumps(await self._dispatch(request), separators=(",", ":")).encode()
+            writer.write(len(body).to_bytes(4, "big") + body)
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                await writer.drain()
+        except (OSError, EOFError, ValueError, BrokenFrame):
+            return  # the operator's tool went away or spoke no frame: there is nobody to tell
+        finally:
+            writer.close()
+
+    async def _dispatch(self, request: Message) -> Message:
+        gate = self._gates.get(str(request.get("gate")))
+        if gate is None:
+            return {"error": "no such gate", "gates": sorted(self._gates)}
+        try:
+            return await gate.control(request)
+        except BottleError as error:
+            return {"error": error.what, "facts": list(error.facts)}
+
+
+async def _read_frame(reader: asyncio.StreamReader) -> Message:
+    size = int.from_bytes(await reader.readexactly(4), "big")
+    if size > FRAME_LIMIT:
+        raise BrokenFrame(f"a frame of {size} bytes is over the limit of {FRAME_LIMIT}")
+    message: Any = json.loads(await reader.readexactly(size))  # Any: JSON
+    if not isinstance(message, dict):
+        raise BrokenFrame("a frame must be a JSON object")
+    return message
+
+
+def _is_operator(channel: socket.socket) -> bool:
+    """Whether the other end runs as our own user or as root (unix(7), SO_PEERCRED)."""
+    _, uid, _ = struct.unpack("3i", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return uid in {0, os.getuid()}
+
+
+def _at(path: Path, act: "Any") -> None:  # Any: socket.bind or socket.connect
+    """Bind or connect by a short name: sun_path holds 107 bytes (unix(7)), a stage dir may be longer."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        act(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)

@@ -1,0 +1,82 @@
+"""The egress gate, decided: rules, credentials by name, and how the gate itself reaches the world."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bot_bottle.gates.egress.rules import described
+from bot_bottle.manifest.spec import BottleSpec, ConnectTo, Credential, Rule, Target, Upstream
+from bot_bottle.plans.gate import GatePlan, Line, Secret
+from bot_bottle.plans.sources import described_source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EgressPlan(GatePlan):
+    """Everything the gate needs but the credentials' values."""
+
+    rules: tuple[Rule, ...]
+    credentials: tuple[Credential, ...]
+    upstream: Upstream
+    gate: str = "egress"
+
+    def describe(self) -> tuple[Line, ...]:
+        """Each rule, each credential, and every way in which the gate's own connections are special."""
+        lines = [Line(label="deny" if rule.deny else "allow", text=_rule_text(rule), why=rule.where) for rule in self.rules]
+        if not any(not rule.deny for rule in self.rules):
+            lines.append(Line(label="network", text="no host is allowed", why="default"))
+        for credential in self.credentials:
+            slots = ", ".join(f"{target.slot} {target.name} on {target.host}" for target in credential.to)
+            text = f"{credential.name}: set by the gate as {slots}; from {described_source(credential.source)}"
+            lines.append(Line(label="credential", text=text, why=credential.where))
+        for pin in self.upstream.connect:
+            lines.append(Line(label="upstream", text=f"{pin.host}:{pin.port} is dialled at {pin.address}:{pin.to_port}"))
+        if self.upstream.proxy:
+            lines.append(Line(label="upstream", text=f"through the proxy {self.upstream.proxy}"))
+        lines += [Line(label="upstream", text=f"also trusts the certificates in {path}") for path in self.upstream.ca]
+        return tuple(lines)
+
+    def config(self) -> dict[str, Any]:  # Any: JSON
+        """For the bundle."""
+        upstream = {**asdict(self.upstream), "ca": [str(path) for path in self.upstream.ca]}
+        return {
+            "rules": [asdict(rule) for rule in self.rules],
+            "credentials": [{"name": one.name, "to": [asdict(target) for target in one.to]} for one in self.credentials],
+            "upstream": upstream,
+        }
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """One for each credential."""
+        return tuple(Secret(name=one.name, source=one.source) for one in self.credentials)
+
+
+def plan_egress(spec: BottleSpec) -> EgressPlan:
+    """The gate's plan from a complete spec: presets' and the agent's rules are already among its rules."""
+    return EgressPlan(rules=spec.egress.rules, credentials=spec.credentials, upstream=spec.egress.upstream)
+
+
+def rule_from(row: dict[str, Any]) -> Rule:  # Any: JSON
+    """A rule from `EgressPlan.config()`; JSON has lists where the record has tuples."""
+    return Rule(**_tuples(row))
+
+
+def target_from(row: dict[str, Any]) -> Target:  # Any: JSON
+    """A credential's target, likewise."""
+    return Target(**_tuples(row))
+
+
+def connect_from(row: dict[str, Any]) -> ConnectTo:  # Any: JSON
+    """A pinned address, likewise."""
+    return ConnectTo(**_tuples(row))
+
+
+def _tuples(row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+
+
+def _rule_text(rule: Rule) -> str:
+    ports = "" if rule.ports == (443,) else ":" + ",".join(map(str, rule.ports))
+    text = f"{rule.host}{ports}: {described(rule)}"
+    if rule.passthrough:
+        text += "; NOT intercepted: only the name is checked, no credential is set, nothing is scanned"
+    if rule.addresses:
+        text += f"; may be at {', '.join(rule.addresses)}"
+    return text

@@ -1,0 +1,74 @@
+"""TLS on both sides: certificates of the bottle's own authority towards the bottle, strict verification towards the world."""
+
+import os
+import ssl
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot_bottle.gates.egress.authority import Authority, find_roots, read_private
+
+CONTEXT_LIMIT = 256
+"""Hosts whose certificates are kept; an agent that visits more pays a new signature (0.2 ms) each time."""
+
+
+class Certificates:
+    """Server contexts by host, made on demand, least recently used ones forgotten."""
+
+    def __init__(self, *, slug: str, key: Path, folder: Path) -> None:
+        self._authority: Authority | None = None
+        self._slug = slug
+        self._key = key
+        self._folder = folder
+        self._contexts: OrderedDict[str, ssl.SSLContext] = OrderedDict()
+
+    def context_for(self, host: str) -> ssl.SSLContext:
+        """A context that shows a certificate for this canonical host, and notes the name that the client asked for."""
+        context = self._contexts.get(host)
+        if context is None:
+            context = self._make(host)
+            self._contexts[host] = context
+            if len(self._contexts) > CONTEXT_LIMIT:
+                self._contexts.popitem(last=False)
+        self._contexts.move_to_end(host)
+        return context
+
+    def _make(self, host: str) -> ssl.SSLContext:
+        if self._authority is None:
+            self._authority = Authority(read_private(self._key), slug=self._slug)
+        pair = self._authority.leaf(host)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        path = self._folder / ".leaf.pem"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            with open(descriptor, "w", encoding="ascii") as file:
+                file.write(pair.certificate + pair.key)
+            context.load_cert_chain(path)
+        finally:
+            path.unlink()
+        context.sni_callback = note_name
+        return context
+
+
+def note_name(channel: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+    """Remember which name the client sent (RFC 6066); the gate compares it with the CONNECT authority."""
+    channel.asked_name = name  # type: ignore[union-attr]  # an attribute of our own on the connection's object
+
+
+def asked_name(channel: object) -> str | None:
+    """The name that the client sent, or None when it sent none."""
+    name = getattr(channel, "asked_name", None)
+    return name if isinstance(name, str) else None
+
+
+def client_context(extra: Sequence[Path]) -> ssl.SSLContext:
+    """Towards the world: this host's roots and the operator's extra ones, TLS 1.2 or newer, HTTP/1.1, verification always on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(find_roots(os.environ))
+    for path in extra:
+        context.load_verify_locations(path)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
