@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bot_bottle.agents.base import AgentProvider, Installed
 from bot_bottle.agents.registry import provider as find_provider
-from bot_bottle.backends.base import Backend, Streams, TtySize, Unusable
-from bot_bottle.backends.registry import find_backend
+from bot_bottle.backends.base import Backend, Streams, TtySize, Unusable, Usable
+from bot_bottle.backends.registry import backends, find_backend
 from bot_bottle.bottles import workspace
 from bot_bottle.bottles.bundle_link import IdleBundle, start_bundle
 from bot_bottle.bottles.fork import Kept, fork_keeper
@@ -104,6 +104,9 @@ def warm_bundle(*, wanted: bool) -> Iterator[IdleBundle | None]:
 
 def usable_backend(spec: BottleSpec) -> Backend:
     """The chosen backend, or CannotRunHere with what to do."""
+    if spec.backend == "auto":
+        found = next((one for one in backends() if isinstance(one.survey(), Usable)), None)
+        return found or usable_backend(replace(spec, backend="namespaces"))
     backend = find_backend(spec.backend)
     survey = backend.survey()
     if isinstance(survey, Unusable):

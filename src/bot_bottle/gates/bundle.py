@@ -8,7 +8,6 @@ the other end of its link. Secrets come over the link and stay in memory.
 import asyncio
 import importlib
 import json
-import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence

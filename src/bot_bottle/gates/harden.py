@@ -1,4 +1,4 @@
-"""Make this process a poor place to steal secrets from: no core dump, no debugger of the same user, private files, few descriptors."""
+"""Make this process a poor place to steal secrets from: no core dump, no debugger, private files, few descriptors."""
 
 import ctypes
 import os

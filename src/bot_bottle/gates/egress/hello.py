@@ -1,4 +1,4 @@
-"""Reads the server name out of a TLS ClientHello without ending the connection (RFC 8446, 4.1.2; RFC 6066, 3). Bounded, strict."""
+"""Reads the server name out of a TLS ClientHello, bounded and strict (RFC 8446, 4.1.2; RFC 6066, 3)."""
 
 import asyncio
 

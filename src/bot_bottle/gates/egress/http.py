@@ -247,7 +247,9 @@ async def _chunks(reader: Reader) -> AsyncIterator[bytes]:
             yield part
         last = total == 0 or int(found[1], 16) == 0
         if await reader.readexactly(2) != b"\r\n":
-            raise BadHttp("a chunk is not followed by a line end; trailers are not accepted" if last else "a chunk is longer than it says")
+            raise BadHttp(
+                "a chunk is not followed by a line end; trailers are not accepted" if last else "a chunk is longer than it says"
+            )
         if int(found[1], 16) == 0:
             return
 

@@ -106,7 +106,9 @@ class EgressGate(Gate):
         assert task is not None
         try:
             if len(self._connections) >= CONNECTION_LIMIT:
-                writer.write(refusal_bytes(Refusal(status=503, why="Too many connections."), host="", method="", path="", close=True))
+                writer.write(
+                    refusal_bytes(Refusal(status=503, why="Too many connections."), host="", method="", path="", close=True)
+                )
                 return
             self._connections[task] = ""
             await Connection(self, reader, writer).run()
@@ -168,7 +170,9 @@ class Connection:
             try:
                 head = await self._read_head()
             except BadHttp as error:
-                await self._refuse(Refusal(status=error.status, why=_sentence(error.why)), host=self._tunnel.host if self._tunnel else "")
+                await self._refuse(
+                    Refusal(status=error.status, why=_sentence(error.why)), host=self._tunnel.host if self._tunnel else ""
+                )
                 return
             if head is None:
                 return
@@ -222,7 +226,11 @@ class Connection:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
                 await self._writer.start_tls(self._gate.certificates.context_for(host))
         except (ssl.SSLError, ConnectionError, TimeoutError) as error:
-            why = verdict.why if isinstance(verdict, Denied) else f"No TLS was spoken in the tunnel, or the client refused ours ({_kind(error)})."
+            why = (
+                verdict.why
+                if isinstance(verdict, Denied)
+                else f"No TLS was spoken in the tunnel, or the client refused ours ({_kind(error)})."
+            )
             self._note(Refusal(status=400, why=why), host=host, method="CONNECT", path="")
             return False
         asked = asked_name(self._writer.get_extra_info("ssl_object"))
@@ -238,10 +246,17 @@ class Connection:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
                 first, asked = await hello.read(self._reader)
         except (hello.NotTls, TimeoutError, asyncio.IncompleteReadError) as error:
-            self._note(Refusal(status=400, why=f"No TLS hello in the tunnel ({_kind(error)})."), host=host, method="CONNECT", path="")
+            self._note(
+                Refusal(status=400, why=f"No TLS hello in the tunnel ({_kind(error)})."), host=host, method="CONNECT", path=""
+            )
             return
         if asked != host:
-            self._note(Refusal(status=421, why=f"The tunnel is for {host}, the TLS hello for {shown(str(asked))}."), host=host, method="CONNECT", path="")
+            self._note(
+                Refusal(status=421, why=f"The tunnel is for {host}, the TLS hello for {shown(str(asked))}."),
+                host=host,
+                method="CONNECT",
+                path="",
+            )
             return
         try:
             reader, writer = await self._gate.dialler.open("tcp", host, port, rule)
@@ -266,7 +281,9 @@ class Connection:
         if isinstance(verdict, Denied):
             refusal = Refusal(status=403, why=verdict.why, rule=verdict.rule, hint=verdict.hint)
             keeps = head.framing == Sized(length=0) and not head.wants_close()
-            await self._refuse(refusal, host=request.host, method=request.method, path=request.path, keeps=keeps, port=request.port)
+            await self._refuse(
+                refusal, host=request.host, method=request.method, path=request.path, keeps=keeps, port=request.port
+            )
             return keeps
         dressed = self._dress(request, head, target)
         return await self._exchange(request, head, dressed, verdict.rule)
@@ -289,9 +306,15 @@ class Connection:
         if is_websocket and (head.method != "GET" or head.framing != Sized(length=0)):
             return Refusal(status=400, why="A WebSocket handshake is a GET without a body.")
         length = head.framing.length if isinstance(head.framing, Sized) else None
-        fields = {"scheme": where.scheme, "host": where.host, "port": where.port}
         request = Request(
-            **fields, method=head.method, path=target.path, query=target.query, websocket=is_websocket, content_length=length
+            scheme=where.scheme,
+            host=where.host,
+            port=where.port,
+            method=head.method,
+            path=target.path,
+            query=target.query,
+            websocket=is_websocket,
+            content_length=length,
         )
         return request, target
 
@@ -343,7 +366,15 @@ class Connection:
                 wire.close()
         event = self._event("allow", host=request.host, method=request.method, path=request.path, rule=rule, port=request.port)
         traffic = exchange.traffic
-        self._gate.note(event | {"status": traffic.status, "bytes_in": traffic.bytes_in, "bytes_out": traffic.bytes_out, "credentials": list(dressed.names)})
+        self._gate.note(
+            event
+            | {
+                "status": traffic.status,
+                "bytes_in": traffic.bytes_in,
+                "bytes_out": traffic.bytes_out,
+                "credentials": list(dressed.names),
+            }
+        )
         return keeps
 
     async def _refuse(

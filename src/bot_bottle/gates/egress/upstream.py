@@ -1,4 +1,4 @@
-"""The gate's own connections: resolve once, check every address, dial a checked one, verify its certificate, keep it for reuse."""
+"""The gate's own connections: resolve once, check every address, dial a checked one, verify its certificate."""
 
 import asyncio
 import ipaddress
@@ -106,7 +106,7 @@ class Dialler:
         return await self._dial_any(await self.resolve(host, port, rule), port)
 
     async def resolve(self, host: str, port: int, rule: Rule) -> list[str]:
-        """Every address of the host, each one checked: a single bad one refuses the name, for an answer may be mixed on purpose."""
+        """Every address of the host, checked; one bad address refuses the name, for an answer may be mixed on purpose."""
         permitted = [ipaddress.ip_network(block) for block in rule.addresses]
         if is_address(host):
             return [str(check(host, permitted=permitted, own=self._own))]
@@ -160,8 +160,6 @@ class Dialler:
             for wire in wires:
                 wire.close()
         self._idle.clear()
-
-
 
 
 def _words(error: BaseException) -> str:
