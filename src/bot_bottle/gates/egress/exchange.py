@@ -10,7 +10,6 @@ from bot_bottle.gates.egress.http import (
     BadHttp,
     Chunked,
     Framing,
-    Headers,
     RequestHead,
     ResponseHead,
     Sized,
@@ -83,7 +82,7 @@ class Exchange:
     def _request_bytes(self) -> bytes:
         request, head = self._request, self._head
         default = 443 if request.scheme == "https" else 80
-        headers: Headers = [("host", authority_text(request.host, request.port, default_port=default))]
+        headers: list[tuple[str, str]] = [("host", authority_text(request.host, request.port, default_port=default))]
         headers += [(name, value) for name, value in end_to_end(self._dressed.headers) if name != "host"]
         if self._dressed.values:  # an encoded answer could not be scrubbed
             headers = [(name, value) for name, value in headers if name != "accept-encoding"]

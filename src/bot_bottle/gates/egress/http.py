@@ -4,7 +4,7 @@ Both sides are hostile here: the bottle writes requests, the world writes respon
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -183,12 +183,12 @@ def _framing(headers: Headers, minor: int) -> Framing:
     return Sized(length=int(lengths[0]))
 
 
-def tokens(headers: Headers, wanted: str) -> set[str]:
+def tokens(headers: Sequence[tuple[str, str]], wanted: str) -> set[str]:
     """The comma-separated words of every header of this name, lower case."""
     return {word.strip().lower() for name, value in headers if name == wanted for word in value.split(",") if word.strip()}
 
 
-def end_to_end(headers: Headers) -> Headers:
+def end_to_end(headers: Sequence[tuple[str, str]]) -> Headers:
     """The headers that may be passed on: not hop-by-hop, and not named by Connection."""
     dropped = HOP_BY_HOP | tokens(headers, "connection")
     return [(name, value) for name, value in headers if name not in dropped]

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bot_bottle.gates.egress.rules import described
-from bot_bottle.manifest.spec import BottleSpec, ConnectTo, Credential, Rule, Target, Upstream
+from bot_bottle.gates.egress.why import described
+from bot_bottle.manifest.spec import BottleSpec, ConnectTo, Credential, FromEnv, Rule, Target, Upstream
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
 
@@ -58,9 +58,10 @@ def rule_from(row: dict[str, Any]) -> Rule:  # Any: JSON
     return Rule(**_tuples(row))
 
 
-def target_from(row: dict[str, Any]) -> Target:  # Any: JSON
-    """A credential's target, likewise."""
-    return Target(**_tuples(row))
+def credential_from(row: dict[str, Any]) -> Credential:  # Any: JSON
+    """A credential's binding, likewise; where the value comes from is no business of the gate."""
+    targets = tuple(Target(**_tuples(target)) for target in row["to"])
+    return Credential(name=row["name"], source=FromEnv(env=""), to=targets, where="")
 
 
 def connect_from(row: dict[str, Any]) -> ConnectTo:  # Any: JSON
@@ -73,8 +74,7 @@ def _tuples(row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
 
 
 def _rule_text(rule: Rule) -> str:
-    ports = "" if rule.ports == (443,) else ":" + ",".join(map(str, rule.ports))
-    text = f"{rule.host}{ports}: {described(rule)}"
+    text = f"{rule.host}: {described(rule)}"
     if rule.passthrough:
         text += "; NOT intercepted: only the name is checked, no credential is set, nothing is scanned"
     if rule.addresses:

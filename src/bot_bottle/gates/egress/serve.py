@@ -17,12 +17,12 @@ from bot_bottle.errors import Refused
 from bot_bottle.gates.base import Event, Gate, Record
 from bot_bottle.gates.egress import hello
 from bot_bottle.gates.egress.answer import Refusal, refusal_bytes
-from bot_bottle.gates.egress.credentials import Binding, Dressed, bind, dress
+from bot_bottle.gates.egress.credentials import Binding, Dressed, apply, bind
 from bot_bottle.gates.egress.exchange import Exchange, first_ends, pump
 from bot_bottle.gates.egress.http import HEAD_LIMIT, BadHttp, RequestHead, Sized, parse_request, tokens
 from bot_bottle.gates.egress.names import authority_text, canonical_authority, is_address, shown
 from bot_bottle.gates.egress.paths import Target, canonical_target
-from bot_bottle.gates.egress.plan import connect_from, rule_from, target_from
+from bot_bottle.gates.egress.plan import connect_from, credential_from, rule_from
 from bot_bottle.gates.egress.rules import Allowed, Denied, Policy, Request, admits_host, compile_rules, decide
 from bot_bottle.gates.egress.tls import Certificates, asked_name
 from bot_bottle.gates.egress.upstream import CannotReach, Dialler, Wire
@@ -215,7 +215,7 @@ class Connection:
         self._writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await self._writer.drain()
         if isinstance(verdict, Allowed) and verdict.rule.passthrough:
-            await self._pass_through(host, port, verdict.rule)
+            await self._pass_through(host, port, verdict)
             return False
         self._tunnel = Authority(scheme="https", host=host, port=port)
         return await self._end_tls(host, verdict)
@@ -240,7 +240,7 @@ class Connection:
             self._mismatch = f"The tunnel is for {host}, but the TLS client asked for {shown(asked)}."
         return True
 
-    async def _pass_through(self, host: str, port: int, rule: Rule) -> None:
+    async def _pass_through(self, host: str, port: int, verdict: Allowed) -> None:
         """An uninspected tunnel: only the name in the TLS hello is checked."""
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
@@ -259,11 +259,11 @@ class Connection:
             )
             return
         try:
-            reader, writer = await self._gate.dialler.open("tcp", host, port, rule)
+            reader, writer = await self._gate.dialler.open("tcp", host, port, verdict.permitted)
         except (CannotReach, Refused) as error:
             self._note(Refusal(status=502, why=str(error)), host=host, method="CONNECT", path="")
             return
-        self._gate.note(self._event("allow", host=host, method="CONNECT", path="", rule=rule) | {"passthrough": True})
+        self._gate.note(self._event("allow", host=host, method="CONNECT", path="", rule=verdict.rule) | {"passthrough": True})
         try:
             writer.write(first)
             await first_ends(pump(self._reader, writer, _ignore), pump(reader, self._writer, _ignore))
@@ -285,8 +285,12 @@ class Connection:
                 refusal, host=request.host, method=request.method, path=request.path, keeps=keeps, port=request.port
             )
             return keeps
-        dressed = self._dress(request, head, target)
-        return await self._exchange(request, head, dressed, verdict.rule)
+        try:
+            dressed = self._dress(request, head, target)
+        except Refused as error:
+            await self._refuse(Refusal(status=403, why=error.what), host=request.host, method=request.method, path=request.path)
+            return False
+        return await self._exchange(request, head, dressed, verdict)
 
     def _parse(self, head: RequestHead) -> tuple[Request, Target] | Refusal:
         try:
@@ -333,22 +337,28 @@ class Connection:
         return Authority(scheme="http", host=host, port=port), b"/" + path + question + query
 
     def _dress(self, request: Request, head: RequestHead, target: Target) -> Dressed:
-        bindings = self._gate.settings.bindings if request.scheme == "https" else ()
-        return dress(request, head.headers, target.raw_query, bindings=bindings, values=self._gate.values)
+        return apply(
+            request,
+            head.headers,
+            target.raw_query,
+            bindings=self._gate.settings.bindings,
+            values=self._gate.values,
+            plain_ok=self._gate.dialler.is_pinned_to_loopback(request.host, request.port),
+        )
 
-    async def _exchange(self, request: Request, head: RequestHead, dressed: Dressed, rule: Rule) -> bool:
+    async def _exchange(self, request: Request, head: RequestHead, dressed: Dressed, verdict: Allowed) -> bool:
         exchange = Exchange(request, head, dressed, self._reader, self._writer)
         self._gate.leads_to(request.host, request.port)
         wire: Wire | None = None
         keeps = False
         try:
-            wire = await self._gate.dialler.get(request.scheme, request.host, request.port, rule)
+            wire = await self._gate.dialler.get(request.scheme, request.host, request.port, verdict.permitted)
             try:
                 keeps = await exchange.run(wire)
             except CannotReach:
                 if not wire.is_reused or exchange.traffic.bytes_out or exchange.has_answered or head.framing != Sized(length=0):
                     raise
-                wire = await self._gate.dialler.get(request.scheme, request.host, request.port, rule, fresh=True)
+                wire = await self._gate.dialler.get(request.scheme, request.host, request.port, verdict.permitted, fresh=True)
                 keeps = await exchange.run(wire)
             if keeps:
                 self._gate.dialler.give_back(wire)
@@ -364,7 +374,7 @@ class Connection:
         finally:
             if wire is not None:
                 wire.close()
-        event = self._event("allow", host=request.host, method=request.method, path=request.path, rule=rule, port=request.port)
+        event = self._event("allow", host=request.host, method=request.method, path=request.path, rule=verdict.rule, port=request.port)
         traffic = exchange.traffic
         self._gate.note(
             event
@@ -400,8 +410,8 @@ class Connection:
 
 def settings_from(config: Mapping[str, Any]) -> Settings:
     """Compile the rules and bindings of `EgressPlan.config()`."""
-    bindings = [bind(row["name"], target_from(target)) for row in config["credentials"] for target in row["to"]]
-    return Settings(policy=compile_rules([rule_from(row) for row in config["rules"]]), bindings=tuple(bindings))
+    bindings = bind([credential_from(row) for row in config["credentials"]])
+    return Settings(policy=compile_rules([rule_from(row) for row in config["rules"]]), bindings=bindings)
 
 
 def upstream_from(row: Mapping[str, Any]) -> Upstream:

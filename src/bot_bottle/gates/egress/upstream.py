@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot_bottle.errors import Refused
-from bot_bottle.gates.egress.addresses import check
+from bot_bottle.gates.egress.addresses import Network, check
 from bot_bottle.gates.egress.http import HEAD_LIMIT, BadHttp, parse_response
 from bot_bottle.gates.egress.names import authority_text, is_address
 from bot_bottle.gates.egress.tls import client_context
-from bot_bottle.manifest.spec import Rule, Upstream
+from bot_bottle.manifest.spec import Upstream
 
 CONNECT_TIMEOUT_S = 15.0
 RESOLVE_TIMEOUT_S = 10.0
@@ -54,7 +54,7 @@ class Dialler:
         self._idle: dict[tuple[str, str, int], list[Wire]] = {}
         self._own = own
 
-    async def get(self, scheme: str, host: str, port: int, rule: Rule, *, fresh: bool = False) -> Wire:
+    async def get(self, scheme: str, host: str, port: int, permitted: Sequence[Network], *, fresh: bool = False) -> Wire:
         """A connection to this very host. Refused for an address that is not permitted, CannotReach otherwise."""
         key = (scheme, host, port)
         now = asyncio.get_running_loop().time()
@@ -65,8 +65,13 @@ class Dialler:
                 wire.is_reused = True
                 return wire
             wire.close()
-        reader, writer = await self.open(scheme, host, port, rule)
+        reader, writer = await self.open(scheme, host, port, permitted)
         return Wire(key=key, reader=reader, writer=writer)
+
+    def is_pinned_to_loopback(self, host: str, port: int) -> bool:
+        """Whether the operator pinned this host and port to an address of this machine."""
+        pin = self._pins.get((host, port))
+        return pin is not None and ipaddress.ip_address(pin.address).is_loopback
 
     def give_back(self, wire: Wire) -> None:
         """Keep it for the next request."""
@@ -77,11 +82,11 @@ class Dialler:
         wire.idle_since = asyncio.get_running_loop().time()
         idle.append(wire)
 
-    async def open(self, scheme: str, host: str, port: int, rule: Rule) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def open(self, scheme: str, host: str, port: int, permitted: Sequence[Network]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A new connection; with scheme `https` its certificate is checked for `host`, with `tcp` nothing is said on it."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                reader, writer = await self._reach(scheme, host, port, rule)
+                reader, writer = await self._reach(scheme, host, port, permitted)
                 if scheme == "https":
                     await writer.start_tls(self._verifying(), server_hostname=host)
                 return reader, writer
@@ -97,17 +102,16 @@ class Dialler:
             self._context = client_context([Path(path) for path in self._settings.ca])
         return self._context
 
-    async def _reach(self, scheme: str, host: str, port: int, rule: Rule) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _reach(self, scheme: str, host: str, port: int, permitted: Sequence[Network]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         pin = self._pins.get((host, port))
         if pin is not None:
             return await asyncio.open_connection(pin.address, pin.to_port, limit=HEAD_LIMIT)
         if self._settings.proxy and not self._is_exempt(host):
             return await self._through_proxy(host, port, self._settings.proxy)
-        return await self._dial_any(await self.resolve(host, port, rule), port)
+        return await self._dial_any(await self.resolve(host, port, permitted), port)
 
-    async def resolve(self, host: str, port: int, rule: Rule) -> list[str]:
+    async def resolve(self, host: str, port: int, permitted: Sequence[Network]) -> list[str]:
         """Every address of the host, checked; one bad address refuses the name, for an answer may be mixed on purpose."""
-        permitted = [ipaddress.ip_network(block) for block in rule.addresses]
         if is_address(host):
             return [str(check(host, permitted=permitted, own=self._own))]
         if host == "localhost" or host.endswith(".localhost"):
