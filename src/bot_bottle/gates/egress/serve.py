@@ -374,7 +374,9 @@ class Connection:
         finally:
             if wire is not None:
                 wire.close()
-        event = self._event("allow", host=request.host, method=request.method, path=request.path, rule=verdict.rule, port=request.port)
+        event = self._event(
+            "allow", host=request.host, method=request.method, path=request.path, rule=verdict.rule, port=request.port
+        )
         traffic = exchange.traffic
         self._gate.note(
             event

@@ -82,7 +82,9 @@ class Dialler:
         wire.idle_since = asyncio.get_running_loop().time()
         idle.append(wire)
 
-    async def open(self, scheme: str, host: str, port: int, permitted: Sequence[Network]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def open(
+        self, scheme: str, host: str, port: int, permitted: Sequence[Network]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A new connection; with scheme `https` its certificate is checked for `host`, with `tcp` nothing is said on it."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -102,7 +104,9 @@ class Dialler:
             self._context = client_context([Path(path) for path in self._settings.ca])
         return self._context
 
-    async def _reach(self, scheme: str, host: str, port: int, permitted: Sequence[Network]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _reach(
+        self, scheme: str, host: str, port: int, permitted: Sequence[Network]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         pin = self._pins.get((host, port))
         if pin is not None:
             return await asyncio.open_connection(pin.address, pin.to_port, limit=HEAD_LIMIT)
