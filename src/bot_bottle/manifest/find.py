@@ -5,7 +5,6 @@ A repository's content is hostile: nothing in it is followed, opened twice, or w
 
 import errno
 import os
-import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +134,8 @@ def _remarks(status: os.stat_result) -> tuple[str, ...]:
 
 
 def _unreadable(path: Path, error: OSError) -> BadManifest:
+    import shlex
+
     shown = plain(str(path))
     if error.errno == errno.ELOOP:
         return BadManifest(

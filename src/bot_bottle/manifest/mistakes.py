@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from bot_bottle.errors import BadManifest, BadUsage
 from bot_bottle.host.plain import plain
-from bot_bottle.manifest.env import looks_secret
 
 SHOWN_VALUE = 60
 """Characters of a value that an error shows: enough to recognise it, too few to fill a screen."""
@@ -94,6 +93,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 def mistake(place: Place, path: str, wrong: Wrong, value: object = None) -> Mistake:
     """What `wrong` says, at this place; the value is shown unless it may be a secret."""
+    from bot_bottle.manifest.env import looks_secret
+
     found = "" if wrong.hide or value is None or looks_secret(str(value)) else shown(value)
     return Mistake(place=place, path=path, what=wrong.what, found=found, allowed=wrong.allowed, nearest=wrong.nearest)
 

@@ -8,7 +8,6 @@ from typing import TypeVar, cast
 from bot_bottle.host.paths import cache_dir, config_dir, state_dir
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.available import Available
-from bot_bottle.manifest.hosts import host_and_port
 from bot_bottle.manifest.layer import Layer
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest
 from bot_bottle.manifest.spec import AgentName, BackendName, Rule, WorkspaceMode
@@ -37,9 +36,11 @@ class Overrides:
     args: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
 class _Reading:
-    mistakes: list[Mistake]
+    """Reads one option after the other and collects what is wrong."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[Mistake] = []
 
     def take(self, option: str, value: object, read: Callable[[], Value]) -> Value | None:
         try:
@@ -51,7 +52,7 @@ class _Reading:
 
 def override_layer(overrides: Overrides, *, cwd: Path, available: Available) -> tuple[Layer, list[Mistake]]:
     """The command line as the topmost layer, and everything that is wrong with it."""
-    reading = _Reading([])
+    reading = _Reading()
     rules = [reading.take("--allow", text, lambda text=text: _allowed(text)) for text in overrides.allow]  # type: ignore[misc]  # bound now
     presets = [_choice(reading, "--preset", preset, available.presets) for preset in overrides.presets]
     layer = Layer(
@@ -133,6 +134,8 @@ def _choice(reading: _Reading, option: str, value: str | None, allowed: tuple[st
 
 
 def _allowed(text: str) -> Rule:
+    from bot_bottle.manifest.hosts import host_and_port
+
     host, port = host_and_port(text, default=443)
     return Rule(host=host, ports=(port,), scheme="http" if port == 80 else "https", where="--allow")
 

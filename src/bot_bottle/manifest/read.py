@@ -3,7 +3,6 @@
 Without a policy and a manifest neither the YAML parser nor pydantic is imported.
 """
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -112,6 +111,8 @@ def _read_manifest(source: Source | None, available: Available) -> tuple[Layer |
 
 def _judge(checked: Checked, typed: Layer) -> tuple[str, ...]:
     """What the operator should know about a manifest found in a repository; Declined when it loosens and is not trusted."""
+    import shlex
+
     from bot_bottle.manifest.tighten import loosenings, without_overridden
     from bot_bottle.manifest.trust import trusted
 
