@@ -120,6 +120,8 @@ def _rules(row: RuleSection, where: str) -> tuple[Rule, ...]:
             deny=bool(row.deny),
             passthrough=bool(row.passthrough),
             websocket=row.websocket is not False,
+            query=tuple(row.query or ()),
+            max_body=row.max_body,
         )
         for scheme in schemes
     )
@@ -160,7 +162,7 @@ def _target(row: TargetSection) -> Target:
         host=row.host, ports=tuple(row.ports or (443,)), methods=tuple(row.methods or ()), paths=tuple(row.paths or ())
     )
     if row.basic:
-        return replace(common, slot="basic", name=row.basic.user, format="{value}")
+        return replace(common, slot="basic", name=row.basic.user or "", format="{value}")
     if row.query:
         return replace(common, slot="query", name=row.query, format="{value}")
     header = row.header or "authorization"

@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 
+from bot_bottle.errors import Refused
 from bot_bottle.manifest import hosts, units
 from bot_bottle.manifest.available import AVAILABLE, Available
+from bot_bottle.manifest.globs import check_glob
 from bot_bottle.manifest.mistakes import Wrong, nearest
 from bot_bottle.manifest.overrides import refuse_own_folders
 from bot_bottle.manifest.spec import AgentName, BackendName, DlpEngine, OnFind, Scheme, WorkspaceMode
@@ -162,10 +164,13 @@ def path_glob(value: Value) -> str:
     word = text(value)
     if not word.startswith("/"):
         raise Wrong("a path begins with /", nearest=f"/{word}" if word and "://" not in word else "")
-    if re.search(r"[?#;\\\s]|//|\*\*\*", word) or {".", ".."} & set(word.split("/")) or len(word) > 1024:
-        raise Wrong(
-            "not a path glob", allowed="single slashes, * within a segment, ** across segments; no query, no dot segments"
-        )
+    if re.search(r"\s", word):
+        raise Wrong("a path has no spaces", nearest=re.sub(r"\s", "%20", word))
+    try:
+        check_glob(word)
+    except Refused:
+        allowed = "single slashes, * within a segment, ** across segments, %XX; no query, no dot segments"
+        raise Wrong("not a path glob", allowed=allowed) from None
     return word
 
 
@@ -343,6 +348,11 @@ Memory = Annotated[
     int | NoLimit,
     PlainValidator(or_none(bounded(_size, 64 * _MiB, 64 * _TiB, unit=units.written_size))),
     WithJsonSchema(_AMOUNT_SCHEMA),
+]
+Body = Annotated[
+    int,
+    PlainValidator(bounded(_size, 0, _TiB, unit=units.written_size)),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)? ?(B|kB|MB|GB|KiB|MiB|GiB)$", "examples": ["1MiB"]}),
 ]
 Disk = Annotated[
     int | NoLimit,

@@ -2,9 +2,11 @@
 
 import re
 
+from bot_bottle.errors import Refused
 from bot_bottle.manifest.mistakes import Wrong
+from bot_bottle.manifest.names import canonical_host, is_address
 
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
+_DOTTED = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
 _NUMBER_LIKE = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")
 
 
@@ -24,26 +26,26 @@ def host_pattern(text: str) -> str:
 
 
 def host_name(text: str) -> str:
-    """One host, canonical: a lower-case A-label name or an IP address in its shortest form."""
+    """One host in the spelling that requests are compared in (`names.canonical_host`), with hints for what people paste.
+
+    Stricter than for requests: of IPv4 addresses, only the dotted form with four decimal numbers.
+    """
     _refuse_other_shapes(text)
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    address = _address(bare)
-    if address is not None:
-        return address
-    name = text.lower().removesuffix(".")
+    name = bare.lower().removesuffix(".")
     if not name.isascii():
         raise Wrong("a host name is written in its ASCII form", nearest=_ascii_form(name))
-    labels = name.split(".")
-    if not name or len(name) > 253 or not all(_LABEL.match(label) for label in labels):
-        raise Wrong("not a host name", allowed="a name as api.example.com, *.example.com, **.example.com, or an IP address")
-    if _NUMBER_LIKE.match(labels[-1]):
+    if _NUMBER_LIKE.match(name.rpartition(".")[2]) and ":" not in name and not _DOTTED.fullmatch(name):
         raise Wrong("a number form of an IP address has more than one meaning", allowed="four decimal numbers, as 192.0.2.1")
-    return name
-
-
-def is_address(host: str) -> bool:
-    """Whether a canonical host is an IP address."""
-    return ":" in host or host.rpartition(".")[2].isdigit()
+    try:
+        return canonical_host(bare)
+    except Refused:
+        pass
+    if "xn--" in name:
+        raise Wrong("this encoded name (xn--) does not decode to a name")
+    if ":" in name:
+        raise Wrong("not an IP address", allowed="as 2001:db8::1, without zone", nearest=_mapped(name))
+    raise Wrong("not a host name", allowed="a name as api.example.com, *.example.com, **.example.com, or an IP address")
 
 
 def port(value: int) -> int:
@@ -110,18 +112,15 @@ def _refuse_other_shapes(text: str) -> None:
         )
 
 
-def _address(text: str) -> str | None:
+def _mapped(text: str) -> str:
+    """The IPv4 address inside an IPv6 address that has one."""
     import ipaddress
 
     try:
-        address = ipaddress.ip_address(text)
+        mapped = ipaddress.IPv6Address(text).ipv4_mapped
     except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
-        raise Wrong("an address with a zone belongs to one machine only", allowed="an address without %zone")
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        raise Wrong("an IPv4 address inside an IPv6 address", nearest=str(address.ipv4_mapped))
-    return str(address)
+        return ""
+    return str(mapped or "")
 
 
 def _ascii_form(name: str) -> str:

@@ -3,7 +3,7 @@
 The text under each field is its documentation: `docs/reference/manifest.md` and the JSON Schema are made from it.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -11,6 +11,7 @@ from bot_bottle.manifest.fields import (
     Agent,
     BackendChoice,
     Block,
+    Body,
     ConnectFrom,
     ConnectTo,
     Cpus,
@@ -47,6 +48,10 @@ from bot_bottle.manifest.fields import (
 )
 from bot_bottle.manifest.mistakes import Wrong
 
+Item = TypeVar("Item")
+Some = Annotated[list[Item], Field(min_length=1)]
+"""A list that says something: an empty one could be read as any or as none."""
+
 
 class Section(BaseModel):
     """What all mappings of a manifest share."""
@@ -72,17 +77,21 @@ class RuleSection(Section):
     host: Host
     """The host: a name, `*.` before a name (one more label), `**.` before a name (any number of labels), or an IP address.
     Names outside ASCII are written in their `xn--` form, so that what you read is what is compared."""
-    ports: list[Port] | None = None
+    ports: Some[Port] | None = None
     """TCP ports. Default: 443, or 80 with `scheme: http`; in a deny: every port."""
     scheme: SchemeChoice | None = None
     """`https` (default) or `http`. A deny without it denies both."""
-    methods: list[Method] | None = None
+    methods: Some[Method] | None = None
     """HTTP methods in capitals. Default: any."""
-    paths: list[PathGlob] | None = None
+    paths: Some[PathGlob] | None = None
     """Globs on the path: `*` stays within a segment, `**` crosses segments. Default: any."""
-    addresses: list[Block] | None = None
+    addresses: Some[Block] | None = None
     """Blocks of addresses (CIDR) that the host may resolve to although they are not public. Default: none, so that no name can
     lead to a private, loopback, link-local or metadata address."""
+    query: Some[Line] | None = None
+    """Query parameters. An allow accepts these and no others; a deny matches when one of them is there. Default: any."""
+    max_body: Body | None = None
+    """The largest request body that an allow accepts, as 1MiB. Default: any."""
     deny: Flag | None = None
     """True: what matches is refused, whatever other rules allow. Default: false."""
     passthrough: Flag | None = None
@@ -93,15 +102,17 @@ class RuleSection(Section):
 
     @model_validator(mode="after")
     def _goes_together(self) -> "RuleSection":
-        if self.passthrough and (self.methods or self.paths):
-            at = "paths" if self.paths else "methods"
-            raise Wrong("a passthrough rule cannot look at methods or paths, because the connection is not opened", at=at)
+        unseen = [key for key in ("methods", "paths", "query", "max_body") if getattr(self, key) is not None]
+        if self.passthrough and unseen:
+            raise Wrong("a passthrough rule sees only the host, because the connection is not opened", at=unseen[0])
         if self.passthrough and self.scheme == "http":
             raise Wrong("a passthrough rule is about TLS; http has nothing to pass through", at="scheme")
         if self.passthrough and self.deny:
             raise Wrong("a deny needs no passthrough", at="passthrough")
         if self.deny and self.addresses:
             raise Wrong("addresses widen what an allow may reach; a deny has no use for them", at="addresses")
+        if self.deny and self.max_body is not None:
+            raise Wrong("max_body bounds what an allow accepts; a deny has no use for it", at="max_body")
         return self
 
 
@@ -167,8 +178,8 @@ class SecretSection(Section):
 class BasicSection(Section):
     """HTTP Basic authentication (RFC 7617)."""
 
-    user: Line
-    """The user name; the secret is the password."""
+    user: Line | None = None
+    """The user name; the secret is the password. Default: the secret itself is USER:PASSWORD."""
 
 
 class TargetSection(Section):
@@ -176,11 +187,11 @@ class TargetSection(Section):
 
     host: Host
     """The host, as in a rule."""
-    ports: list[Port] | None = None
+    ports: Some[Port] | None = None
     """TCP ports. Default: 443."""
-    methods: list[Method] | None = None
+    methods: Some[Method] | None = None
     """HTTP methods. Default: any."""
-    paths: list[PathGlob] | None = None
+    paths: Some[PathGlob] | None = None
     """Globs on the path. Default: any."""
     header: Header | None = None
     """The header that carries the secret. Whatever the agent sent there is replaced."""
@@ -189,13 +200,13 @@ class TargetSection(Section):
     bearer: Flag | None = None
     """True: `authorization: Bearer …` (RFC 6750)."""
     basic: BasicSection | None = None
-    """`authorization: Basic …` with this user name."""
+    """`authorization: Basic …`."""
     query: Line | None = None
     """The query parameter that carries the secret, for services that know nothing better."""
 
     @model_validator(mode="after")
     def _one_slot(self) -> "TargetSection":
-        said = [key for key in ("header", "bearer", "basic", "query") if getattr(self, key)]
+        said = [key for key in ("header", "bearer", "basic", "query") if getattr(self, key) not in (None, False)]
         if len(said) > 1:
             allowed = "at most one of header, bearer, basic, query"
             raise Wrong("a credential goes to one place of a request", allowed=allowed, at=said[1])

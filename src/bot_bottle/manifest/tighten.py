@@ -96,13 +96,17 @@ def covers(wide: Rule, rule: Rule) -> bool:
         paths=wide.paths,
         addresses=wide.addresses,
         websocket=wide.websocket,
+        query=wide.query,
+        max_body=wide.max_body,
     )
     return (
         alike == wide
         and host_covers(wide.host, rule.host)
-        and set(rule.ports) <= set(wide.ports)
-        and (not wide.methods or (bool(rule.methods) and set(rule.methods) <= set(wide.methods)))
-        and (not wide.paths or "/**" in wide.paths or (bool(rule.paths) and set(rule.paths) <= set(wide.paths)))
+        and _part(rule.ports, wide.ports)
+        and _part(rule.methods, wide.methods)
+        and ("/**" in wide.paths or _part(rule.paths, wide.paths))
+        and _part(rule.query, wide.query)
+        and (wide.max_body is None or (rule.max_body is not None and rule.max_body <= wide.max_body))
         and all(any(_block_covers(block, inner) for block in wide.addresses) for inner in rule.addresses)
         and (wide.websocket or not rule.websocket)
     )
@@ -263,6 +267,11 @@ def _amount(field: str, value: float | int | None) -> str:
 
 def _listed(words: tuple[str, ...]) -> str:
     return plain(" ".join(words), limit=200)
+
+
+def _part(inner: tuple[object, ...], wide: tuple[object, ...]) -> bool:
+    """Whether one list of a rule admits no more than another; an empty one admits anything."""
+    return not wide or (bool(inner) and set(inner) <= set(wide))
 
 
 def _block_covers(wide: str, block: str) -> bool:

@@ -211,10 +211,11 @@ def test_a_host_is_covered_only_by_what_matches_all_its_names(wide: str, host: s
 @pytest.mark.parametrize("field", [field for field in Rule.__dataclass_fields__ if field not in {"where", "websocket"}])
 def test_no_field_of_a_rule_is_forgotten(field: str) -> None:
     """A field that `covers` does not know must make two rules incomparable; here each one is set to something wider or other."""
-    narrow = Rule(host="a.example.com", where="x", methods=("GET",), paths=("/v1",))
+    narrow = Rule(host="a.example.com", where="x", methods=("GET",), paths=("/v1",), query=("q",), max_body=10)
     others = {
         "host": "b.example.com", "ports": (8443,), "scheme": "http", "methods": (), "paths": (), "addresses": ("10.0.0.0/8",),
         "deny": True, "passthrough": True,
+        "query": (), "max_body": None,
     }  # fmt: skip
     other = others.get(field, ("other",))
     changed = {name: getattr(narrow, name) for name in Rule.__dataclass_fields__} | {field: other}
