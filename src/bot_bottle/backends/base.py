@@ -75,6 +75,10 @@ class Child(ABC):
     def resize(self, size: TtySize) -> None:
         """Tell the child's terminal its new size; nothing without a terminal."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the descriptors, the terminal among them; the child itself is not ended. A second time does nothing."""
+
 
 class RunningBottle(ABC):
     """A launched bottle: sealed, its gates' sockets handed to the bundle, no agent started yet."""

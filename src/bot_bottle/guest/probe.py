@@ -1,27 +1,35 @@
 """The containment probe: tries from inside what must not work, and says what happened. The host judges, not this.
 
-Standard library only, nothing imported that the portal has not imported already. Every attempt ends at once: a sealed
-network answers "unreachable", and a time-out would be no proof.
+Runs in a child of the portal and imports what the portal has imported. Every attempt ends at once: a sealed network answers
+"unreachable", and a time-out would be no proof.
 """
 
+from __future__ import annotations
+
+import _socket
 import errno
-import json
-import os
-import socket
+import posix
+
+from bot_bottle.guest.jsontext import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    Question = dict[str, Any]  # Any: JSON
+    Tried = tuple[str, str]
+
 TIMEOUT_S = 2.0
+GATE_TIMEOUT_S = 10.0
 
 
-def answer(questions: "list[dict[str, Any]]") -> str:
+def answer(questions: list[Question]) -> str:
     """The answers as JSON: `[{"id":…, "outcome":"unreachable"|"reached"|"error", "errno":name, "detail":text}]`."""
-    return json.dumps([one(question) for question in questions])
+    return dumps([one(question) for question in questions])
 
 
-def one(question: "dict[str, Any]") -> "dict[str, Any]":
+def one(question: Question) -> dict[str, str]:
     """One attempt; an error of the operating system is an answer, anything else is a fault of the probe."""
     try:
         outcome, detail = TRIES[question["try"]](question)
@@ -33,92 +41,131 @@ def one(question: "dict[str, Any]") -> "dict[str, Any]":
     return {"id": question["id"], "outcome": outcome, "errno": "", "detail": detail}
 
 
-def family_of(host: str) -> "socket.AddressFamily":
+def connected(family: int, kind: int, address: Any, *, timeout_s: float = TIMEOUT_S) -> _socket.socket:  # Any: by family
+    """A connected socket."""
+    channel = _socket.socket(family, kind | _socket.SOCK_CLOEXEC)
+    try:
+        channel.settimeout(timeout_s)
+        channel.connect(address)
+    except BaseException:
+        channel.close()
+        raise
+    return channel
+
+
+def family_of(host: str) -> int:
     """By the literal's form."""
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+    return _socket.AF_INET6 if ":" in host else _socket.AF_INET
 
 
-def tcp(question: "dict[str, Any]") -> "tuple[str, str]":
+def tcp(question: Question) -> Tried:
     """A TCP connection."""
-    with socket.socket(family_of(question["host"]), socket.SOCK_STREAM) as channel:
-        channel.settimeout(TIMEOUT_S)
-        channel.connect((question["host"], question["port"]))
+    connected(family_of(question["host"]), _socket.SOCK_STREAM, (question["host"], question["port"])).close()
     return "reached", "connected"
 
 
-def udp(question: "dict[str, Any]") -> "tuple[str, str]":
-    """A datagram that leaves."""
-    with socket.socket(family_of(question["host"]), socket.SOCK_DGRAM) as channel:
-        channel.settimeout(TIMEOUT_S)
-        channel.connect((question["host"], question["port"]))
-        channel.send(bytes.fromhex(question.get("hex", "00")))
+def udp(question: Question) -> Tried:
+    """A datagram that leaves; `broadcast` asks for the right to send to everybody first."""
+    channel = _socket.socket(family_of(question["host"]), _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        if question.get("broadcast"):
+            channel.setsockopt(_socket.SOL_SOCKET, _socket.SO_BROADCAST, 1)
+        channel.sendto(bytes.fromhex(question.get("hex", "00")), (question["host"], question["port"]))
+        if question.get("reply"):
+            channel.settimeout(TIMEOUT_S)
+            channel.connect((question["host"], question["port"]))
+            channel.send(bytes.fromhex(question["hex"]))
+            channel.recv(1)
+    finally:
+        channel.close()
     return "reached", "sent"
 
 
-def make_socket(question: "dict[str, Any]") -> "tuple[str, str]":
+def make_socket(question: Question) -> Tried:
     """A socket of a family and type that must not be had."""
-    socket.socket(question["family"], question["type"], question.get("protocol", 0)).close()
+    _socket.socket(question["family"], question["type"], question.get("protocol", 0)).close()
     return "reached", "made"
 
 
-def unix(question: "dict[str, Any]") -> "tuple[str, str]":
+def unix(question: Question) -> Tried:
     """A Unix socket by path, or an abstract one by name (leading NUL)."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
-        channel.settimeout(TIMEOUT_S)
-        channel.connect(question["address"])
+    connected(_socket.AF_UNIX, _socket.SOCK_STREAM, question["address"]).close()
     return "reached", "connected"
 
 
-def exists(question: "dict[str, Any]") -> "tuple[str, str]":
+def exists(question: Question) -> Tried:
     """A path that must not be there."""
-    os.lstat(question["path"])
+    posix.lstat(question["path"])
     return "reached", "there"
 
 
-def write(question: "dict[str, Any]") -> "tuple[str, str]":
+def read(question: Question) -> Tried:
+    """A file that must not open for reading."""
+    posix.close(posix.open(question["path"], posix.O_RDONLY | posix.O_NONBLOCK | posix.O_CLOEXEC))
+    return "reached", "opened for reading"
+
+
+def write(question: Question) -> Tried:
     """A file that must not open for writing."""
-    os.close(os.open(question["path"], os.O_WRONLY))
+    posix.close(posix.open(question["path"], posix.O_WRONLY | posix.O_NONBLOCK | posix.O_CLOEXEC))
     return "reached", "opened for writing"
 
 
-def create(question: "dict[str, Any]") -> "tuple[str, str]":
+def create(question: Question) -> Tried:
     """A folder in which nothing may be made."""
     path = f"{question['path']}/.bot-bottle-probe"
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    os.unlink(path)
+    posix.close(posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600))
+    posix.unlink(path)
     return "reached", "a file could be made"
 
 
-def interfaces(question: "dict[str, Any]") -> "tuple[str, str]":
+def interfaces(question: Question) -> Tried:
     """Network interfaces besides the loopback."""
-    found = [name for _, name in socket.if_nameindex() if name != "lo"]
+    found = [name for _, name in _socket.if_nameindex() if name != "lo"]
     return ("reached", " ".join(found)) if found else ("unreachable", "only lo")
 
 
-def processes(question: "dict[str, Any]") -> "tuple[str, str]":
-    """Processes that are not of this bottle: more than the first, its outer half, and this one."""
-    found = [name for name in os.listdir("/proc") if name.isdigit()]
-    return ("reached", f"{len(found)} processes") if len(found) > question["most"] else ("unreachable", f"{len(found)}")
+def processes(question: Question) -> Tried:
+    """Processes that are not of this bottle: more than its first and this one."""
+    found = [name for name in posix.listdir("/proc") if name.isdigit()]
+    return ("reached" if len(found) > question["most"] else "unreachable"), f"{len(found)} processes"
 
 
-def answers(question: "dict[str, Any]") -> "tuple[str, str]":
+def listening(question: Question) -> Tried:
+    """TCP ports on which something listens, beside those of the gates: /proc/net/tcp lists this network namespace's sockets."""
+    found = sorted({port for table in ("tcp", "tcp6") for port in listeners(f"/proc/net/{table}")} - set(question["but"]))
+    return ("reached", f"ports {found}") if found else ("unreachable", "only the gates")
+
+
+def listeners(table: str) -> list[int]:
+    """The ports in state LISTEN, 0A, of one table (proc_pid_net(5))."""
+    with open(table) as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return [int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A"]
+
+
+def answers(question: Question) -> Tried:
     """A gate that must answer: reached is good here."""
-    with socket.create_connection(("127.0.0.1", question["port"]), 10) as channel:
+    channel = connected(_socket.AF_INET, _socket.SOCK_STREAM, ("127.0.0.1", question["port"]), timeout_s=GATE_TIMEOUT_S)
+    try:
         channel.sendall(question["send"].encode())
         part = channel.recv(4096)
-    expected = part.startswith(question["expect"].encode())
-    return ("reached" if expected else "unreachable"), ascii(part[:80])
+    finally:
+        channel.close()
+    return ("reached" if part.startswith(question["expect"].encode()) else "unreachable"), ascii(part[:80])
 
 
-TRIES = {
+TRIES: dict[str, Callable[[Question], Tried]] = {
     "tcp": tcp,
     "udp": udp,
     "socket": make_socket,
     "unix": unix,
     "exists": exists,
+    "read": read,
     "write": write,
     "create": create,
     "interfaces": interfaces,
     "processes": processes,
+    "listening": listening,
     "answers": answers,
 }

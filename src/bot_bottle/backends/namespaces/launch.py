@@ -1,62 +1,100 @@
-"""Carries a NamespacesPlan out: bubblewrap, the first process, the listening sockets; undone in reverse."""
+"""Carries a NamespacesPlan out: placeholders, control groups, bubblewrap, the portal, its sockets. Undone in reverse."""
 
 import contextlib
+import json
 import os
 import socket
 from collections.abc import Iterator
 
 from bot_bottle.backends.base import BundleLink, RunningBottle
-from bot_bottle.backends.namespaces.client import REPLY_TIMEOUT_S, GuestChannel, bwrap_argv
+from bot_bottle.backends.namespaces.client import bwrap_argv
+from bot_bottle.backends.namespaces.groups import in_groups
+from bot_bottle.backends.namespaces.placeholders import placed
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
+from bot_bottle.backends.namespaces.survey import kernel_settings, why_not
+from bot_bottle.backends.namespaces.watch import Watch
+from bot_bottle.backends.portal import PortalBottle, take_sockets
 from bot_bottle.errors import BottleError, CannotRunHere
 from bot_bottle.guest import frames
 from bot_bottle.host.run import LongCommand, Process, plain_env, spawn
+from bot_bottle.plans.gate import GATE_PORTS
+
+LOG = "bwrap.log"
+END_TIMEOUT_S = 3.0
 
 
 @contextlib.contextmanager
 def launch(plan: NamespacesPlan, link: BundleLink) -> Iterator[RunningBottle]:
     """A sealed bottle whose gates' sockets are with the bundle."""
     with contextlib.ExitStack() as undo:
+        undo.enter_context(placed(plan))
+        join_groups = undo.enter_context(in_groups(plan.limits.cgroup))
         control, theirs = socket.socketpair()
         undo.callback(control.close)
-        process = _start_bwrap(plan, theirs, undo)
-        undo.callback(process.end, grace_s=0.0)
-        control.settimeout(REPLY_TIMEOUT_S)
-        _pass_sockets(plan, control, process, link)
-        yield GuestChannel(plan, process, control)
+        info, report = os.pipe()
+        undo.callback(os.close, info)
+        with theirs:
+            try:
+                process = _start(plan, control=theirs.fileno(), info=report)
+            finally:
+                os.close(report)
+        undo.callback(_end, process, control)
+        alive = os.pidfd_open(process.pid)
+        undo.callback(os.close, alive)
+        _begin(plan, control, process, link)
+        first = _first_process(info)
+        join_groups((process.pid, first))
+        watch = Watch(limits=plan.limits, first=first)
+        yield PortalBottle(plan, control=control, process=process, alive=alive, breach=watch.breach)
 
 
-def _start_bwrap(plan: NamespacesPlan, theirs: socket.socket, undo: contextlib.ExitStack) -> Process:
-    with theirs:
-        seccomp = None
-        passed = [theirs.fileno()]
-        if plan.seccomp_file is not None:
-            seccomp = os.open(plan.seccomp_file, os.O_RDONLY | os.O_CLOEXEC)
-            undo.callback(os.close, seccomp)
-            passed.append(seccomp)
-        log = os.open(plan.stage_dir / "backend" / "bwrap.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        undo.callback(os.close, log)
-        argv = bwrap_argv(plan, control=theirs.fileno(), seccomp=seccomp)
-        return spawn(LongCommand(argv=argv, env=plain_env(), pass_fds=tuple(passed), stderr=log))
+def _start(plan: NamespacesPlan, *, control: int, info: int) -> Process:
+    with contextlib.ExitStack() as opened:
+        seccomp = os.open(plan.seccomp_file, os.O_RDONLY | os.O_CLOEXEC)
+        opened.callback(os.close, seccomp)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        log = os.open(plan.stage_dir / "backend" / LOG, flags, 0o600)
+        opened.callback(os.close, log)
+        argv = bwrap_argv(plan, control=control, info=info, seccomp=seccomp)
+        return spawn(LongCommand(argv=argv, env=plain_env(), pass_fds=(control, info, seccomp), stderr=log))
 
 
-def _pass_sockets(plan: NamespacesPlan, control: socket.socket, process: Process, link: BundleLink) -> None:
+def settings_of(plan: NamespacesPlan) -> frames.Message:
+    """The portal's first message: what it binds, and how it seals itself. Pure."""
+    landlock = plan.landlock
+    return {
+        "gates": [[gate.gate, GATE_PORTS[gate.gate]] for gate in plan.gate_plans if gate.gate in GATE_PORTS],
+        "processes": plan.limits.processes,
+        "cores": list(plan.limits.cores),
+        "landlock": None if landlock is None else {"level": landlock.level, "writable": list(landlock.writable)},
+    }
+
+
+def _begin(plan: NamespacesPlan, control: socket.socket, process: Process, link: BundleLink) -> None:
+    settings = settings_of(plan)
     try:
-        received = frames.receive(control)
-    except (TimeoutError, OSError, frames.BrokenFrame) as error:
-        raise BottleError("The bottle's first process does not answer.", facts=(str(error),)) from error
-    if received is None:
-        words = (plan.stage_dir / "backend" / "bwrap.log").read_text(errors="replace")
+        frames.send(control, settings)
+        take_sockets(control, tuple(name for name, _ in settings["gates"]), link)
+    except (BottleError, OSError) as error:
         process.wait(1.0)
+        words = (plan.stage_dir / "backend" / LOG).read_text(errors="replace").splitlines()[-8:]
+        facts = tuple(ascii(word)[1:-1] for word in words) or (str(error),)
+        settings_here = kernel_settings()
         raise CannotRunHere(
             "The namespaces backend could not make the bottle.",
-            facts=tuple(words.splitlines()[-8:]),
+            facts=(*facts, *(f"{name} is {settings_here[name]}" for name in why_not())),
             next="`bot-bottle doctor` says what is missing.",
-        )
-    message, descriptors = received
-    try:
-        gates = [str(name) for name in message.get("gates", ())]
-        link.pass_sockets(dict(zip(gates, descriptors, strict=True)))
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        ) from error
+
+
+def _first_process(info: int) -> int:
+    """The host's number of the bottle's first process, from bubblewrap's report, which is complete by now."""
+    report = json.loads(os.read(info, 4096))
+    return int(report["child-pid"])
+
+
+def _end(process: Process, control: socket.socket) -> None:
+    """The portal ends when its channel closes, and with it everything inside; if it does not, the kernel is told to."""
+    control.close()
+    if process.wait(END_TIMEOUT_S) is None:
+        process.end(grace_s=0.0)

@@ -1,7 +1,8 @@
-"""What a bottle sees of this host's file system: programs and libraries read-only, a minimal /etc, nothing of anybody's home.
+"""What a bottle sees of this host's file system: programs and libraries read-only, its own /etc, nothing of anybody's home.
 
-When the operator is root, the bottle's user is the host's root to the kernel's file checks. So nothing may be shown that only
-root may read: /etc is an allow-list of single files, and /sys, /var, /root, /home are not there at all.
+What the agent may write: its home, its workspace, /tmp, /run, and what the manifest mounts writable. When the operator is
+root, the bottle's user is the host's root to the kernel's file checks: then a root-only file below /usr or /opt can be read
+inside, and files of /proc that the kernel lets root write are covered by hand, as container engines do.
 """
 
 import os
@@ -9,72 +10,72 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot_bottle.backends.namespaces.plan import Bind, Link, Memory, Mounted, Special
+from bot_bottle.backends.namespaces.plan import Bind, Closed, Link, Memory, Mounted, Special
+from bot_bottle.errors import CannotRunHere
+from bot_bottle.manifest.spec import Mount
 from bot_bottle.plans.bottle import BottlePlan
 
 PROGRAM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store")
 
-ETC_ALLOWED = (
-    "alternatives", "bash.bashrc", "bash_completion.d", "ca-certificates.conf", "debian_version", "default/locale", "fonts",
-    "gai.conf", "gitattributes", "host.conf", "inputrc", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk", "ld.so.cache",
-    "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime", "login.defs", "lsb-release", "magic", "magic.mime", "maven",
-    "mime.types", "nanorc", "netconfig", "os-release", "perl", "pki/ca-trust", "pki/tls/certs", "profile", "profile.d",
-    "protocols",
-    "python3", "python3.11", "python3.12", "python3.13", "redhat-release", "rpc", "services", "shells", "skel", "ssl/certs",
-    "ssl/openssl.cnf", "terminfo", "timezone", "vim", "xattr.conf",
-)  # fmt: skip
-"""Below /etc: configuration of programs and libraries that holds no secret. Everything else stays outside."""
+PROC_READ_ONLY = ("sys", "bus", "fs", "irq", "sysrq-trigger", "acpi", "mtrr")
+"""Parts of /proc that reach the host's kernel: readable, never writable (as the OCI runtime's readonlyPaths)."""
 
-SYSTEM_ROOTS = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
+PROC_HIDDEN_FILES = (
+    "kcore",
+    "keys",
+    "key-users",
+    "kmsg",
+    "latency_stats",
+    "timer_list",
+    "sched_debug",
+    "kpagecount",
+    "kpageflags",
 )
-"""Where distributions keep their merged roots; each that exists is replaced by the bottle's merged bundle."""
+PROC_HIDDEN_FOLDERS = ("scsi", "asound")
+"""Parts that tell of the host or of its other users (as the OCI runtime's maskedPaths)."""
 
-USERS = "root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000:agent:/home/agent:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n"
-GROUP = "root:x:0:\ntty:x:5:\nagent:x:1000:\nnogroup:x:65534:\n"
-HOSTS = "127.0.0.1 localhost bottle\n::1 localhost ip6-localhost ip6-loopback\n"
-NSSWITCH = "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n"
-
-TMP_SIZE = 4 * 1024**3
-"""Bytes of /tmp at most; it counts as memory."""
+GUEST_PROGRAMS = "/run/bot-bottle/lib/bot_bottle/guest"
+MIB = 1024**2
+RUN_SIZE = 64 * MIB
 
 
-def generated_etc() -> dict[str, str]:
-    """Files of /etc that are written for the bottle, by name."""
-    return {
-        "passwd": USERS,
-        "group": GROUP,
-        "hosts": HOSTS,
-        "nsswitch.conf": NSSWITCH,
-        "resolv.conf": "",
-        "hostname": "bottle\n",
-    }
-
-
-def mounts_of(plan: BottlePlan, *, etc: Path, guest_programs: Path) -> tuple[Mounted, ...]:
-    """Every mount in order. Looks at which of the host's folders exist; changes nothing."""
+def mounts_of(
+    plan: BottlePlan,
+    *,
+    etc: Path,
+    etc_folders: tuple[Bind, ...],
+    empty: Path,
+    guest_programs: Path,
+    workspace: tuple[Mounted, ...],
+    memory_files: int,
+) -> tuple[Mounted, ...]:
+    """Every mount, in order. Looks at which of the host's folders exist; changes nothing."""
     return (
         *_programs(),
-        *_etc(etc, plan.ca_bundle_file),
-        Special(kind="proc", guest_path="/proc"),
-        Bind(host_path=Path("/proc/sys"), guest_path="/proc/sys"),
+        Bind(host_path=etc, guest_path="/etc"),
+        *etc_folders,
+        *_proc(empty),
         Special(kind="dev", guest_path="/dev"),
-        Memory(guest_path="/tmp", size=TMP_SIZE),  # noqa: S108  # the bottle's own
-        Memory(guest_path="/var/tmp", size=TMP_SIZE),  # noqa: S108
-        Bind(host_path=plan.stage_dir / "home", guest_path=plan.guest_home, writable=True),
-        Bind(host_path=plan.workspace_dir, guest_path=plan.guest_workspace, writable=True),
-        Bind(host_path=guest_programs, guest_path="/run/bot-bottle/lib/bot_bottle/guest"),
+        Memory(guest_path="/dev/shm", size=memory_files),  # noqa: S108  # the bottle's own
+        Closed(guest_path="/dev"),
+        Memory(guest_path="/tmp", size=memory_files),  # noqa: S108
+        Link(target="/tmp", guest_path="/var/tmp"),  # noqa: S108
+        Memory(guest_path="/run", size=RUN_SIZE),
+        Link(target="/run", guest_path="/var/run"),
+        Memory(guest_path="/run/bot-bottle", size=MIB),
+        Bind(host_path=guest_programs, guest_path=GUEST_PROGRAMS),
         Bind(host_path=plan.ca_bundle_file, guest_path="/run/bot-bottle/ca.pem"),
         Bind(host_path=plan.prompt_file, guest_path="/run/bot-bottle/prompt.md"),
-        *(
-            Bind(host_path=mount.host_path, guest_path=mount.guest_path, writable=mount.writable)
-            for mount in (*plan.agent_provision.mounts, *plan.spec.mounts)
-        ),
+        Closed(guest_path="/run/bot-bottle"),
+        Bind(host_path=plan.stage_dir / "home", guest_path=plan.guest_home, writable=True),
+        *workspace,
+        *(_bind(mount) for mount in (*plan.agent_provision.mounts, *plan.spec.mounts)),
+        Closed(guest_path="/"),
     )
+
+
+def _bind(mount: Mount) -> Bind:
+    return Bind(host_path=mount.host_path, guest_path=mount.guest_path, writable=mount.writable)
 
 
 def _programs() -> Iterator[Mounted]:
@@ -84,25 +85,44 @@ def _programs() -> Iterator[Mounted]:
             yield Link(target=os.readlink(path), guest_path=folder)
         elif path.is_dir():
             yield Bind(host_path=path, guest_path=folder)
-    prefix = Path(sys.base_prefix).resolve()
-    if not prefix.is_relative_to("/usr") and not prefix.is_relative_to("/opt"):
+    prefix = python_prefix()
+    if prefix is not None:
         yield Bind(host_path=prefix, guest_path=str(prefix))
 
 
-def _etc(generated: Path, roots: Path) -> Iterator[Mounted]:
-    for name in ETC_ALLOWED:
-        path = Path("/etc") / name
-        if path.is_symlink() and not str(path.resolve()).startswith("/usr"):
-            path = path.resolve()
-        if path.exists():
-            yield Bind(host_path=path, guest_path=f"/etc/{name}")
-    for name in generated_etc():
-        yield Bind(host_path=generated / name, guest_path=f"/etc/{name}")
-    for path_name in SYSTEM_ROOTS:
-        if Path(path_name).is_file() and not Path(path_name).is_symlink():
-            yield Bind(host_path=roots, guest_path=path_name)
+def _proc(empty: Path) -> Iterator[Mounted]:
+    yield Special(kind="proc", guest_path="/proc")
+    for name in PROC_READ_ONLY:
+        if Path("/proc", name).exists():
+            yield Bind(host_path=Path("/proc", name), guest_path=f"/proc/{name}")
+    for name in PROC_HIDDEN_FILES:
+        if Path("/proc", name).exists():
+            yield Bind(host_path=Path("/dev/null"), guest_path=f"/proc/{name}")
+    for name in PROC_HIDDEN_FOLDERS:
+        if Path("/proc", name).is_dir():
+            yield Bind(host_path=empty, guest_path=f"/proc/{name}")
+
+
+def writable_paths(mounts: tuple[Mounted, ...]) -> tuple[str, ...]:
+    """Where the bottle may write, for Landlock: everything mounted writable, and the devices."""
+    paths = [mount.guest_path for mount in mounts if isinstance(mount, Memory) or (isinstance(mount, Bind) and mount.writable)]
+    return ("/dev", *(path for path in paths if path != "/run/bot-bottle"))
 
 
 def python_inside() -> str:
     """The interpreter that runs the first process; visible inside at the same path as here."""
     return os.path.realpath(sys.executable)
+
+
+def python_prefix() -> Path | None:
+    """The folder of our interpreter where the program folders do not hold it already. CannotRunHere if it is too much to show."""
+    prefix = Path(sys.base_prefix).resolve()
+    if any(prefix.is_relative_to(folder) for folder in PROGRAM_FOLDERS):
+        return None
+    if Path.home().resolve().is_relative_to(prefix):
+        raise CannotRunHere(
+            "The Python that runs bot-bottle is installed in a folder that a bottle must not see.",
+            facts=(f"{prefix} holds your home.",),
+            next="Install bot-bottle with another Python, for instance your system's.",
+        )
+    return prefix

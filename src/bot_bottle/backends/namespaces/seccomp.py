@@ -41,6 +41,9 @@ FORBIDDEN = (
 )  # fmt: skip
 """Answered with EPERM, whatever the arguments."""
 
+CORES = ("sched_setaffinity",)
+"""Refused too where a cpu limit is held by binding the bottle to cores."""
+
 ABSENT = ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
 """Answered with ENOSYS, so that programs fall back: io_uring to epoll, clone3 (whose flags no filter can see) to clone."""
 
@@ -59,18 +62,18 @@ class Step:
         return struct.pack("=HBBI", self.code, self.yes, self.no, self.value)
 
 
-def filter_for(machine: str) -> bytes | None:
-    """The program for this machine, or None when it is of no known kind."""
+def filter_for(machine: str, *, hold_cores: bool = False) -> bytes | None:
+    """The program for this machine, or None when it is of no known kind. `hold_cores` keeps the cores that are set."""
     known = ARCHITECTURES.get(machine)
-    return None if known is None else b"".join(step.packed() for step in program(known))
+    return None if known is None else b"".join(step.packed() for step in program(known, hold_cores=hold_cores))
 
 
-def program(kind: Architecture) -> list[Step]:
+def program(kind: Architecture, *, hold_cores: bool = False) -> list[Step]:
     """The whole filter: the right architecture, then one block per call, then allow."""
     steps = [load(ARCH_AT), Step(code=JUMP_EQUAL, value=kind.audit, yes=1), give(KILL), load(NUMBER_AT)]
     if kind.has_x32:
         steps += [Step(code=JUMP_AT_LEAST, value=X32_BIT, no=1), give(ERRNO | ENOSYS)]
-    for name in FORBIDDEN:
+    for name in (*FORBIDDEN, *(CORES if hold_cores else ())):
         steps += on_call(kind, name, [give(ERRNO | EPERM)])
     for name in ABSENT:
         steps += on_call(kind, name, [give(ERRNO | ENOSYS)])

@@ -24,7 +24,7 @@ X86_64: Mapping[str, int] = SHARED | {
     "kexec_load": 246, "add_key": 248, "request_key": 249, "keyctl": 250, "migrate_pages": 256, "unshare": 272,
     "move_pages": 279, "perf_event_open": 298, "fanotify_init": 300, "name_to_handle_at": 303, "open_by_handle_at": 304,
     "clock_adjtime": 305, "setns": 308, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "finit_module": 313,
-    "kexec_file_load": 320, "bpf": 321, "userfaultfd": 323, "uselib": 134, "modify_ldt": 154,
+    "kexec_file_load": 320, "bpf": 321, "userfaultfd": 323, "uselib": 134, "sched_setaffinity": 203, "modify_ldt": 154,
 }  # fmt: skip
 
 AARCH64: Mapping[str, int] = SHARED | {
@@ -36,6 +36,7 @@ AARCH64: Mapping[str, int] = SHARED | {
     "set_mempolicy": 237, "migrate_pages": 238, "move_pages": 239, "perf_event_open": 241, "fanotify_init": 262,
     "name_to_handle_at": 264, "open_by_handle_at": 265, "clock_adjtime": 266, "setns": 268, "process_vm_readv": 270,
     "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "bpf": 280, "userfaultfd": 282, "kexec_file_load": 294,
+    "sched_setaffinity": 122,
 }  # fmt: skip
 
 

@@ -1,0 +1,104 @@
+"""The bottle's /etc: written for it, or copied from this host file by file from an allow-list. Never a folder as a whole.
+
+When the operator is root, the bottle's user is the host's root to the kernel's file checks, so nothing may be shown that only
+root may read; and /etc is where tools keep tokens (npmrc, pip.conf, gitconfig, netrc): those are not on the list either.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot_bottle.backends.namespaces.plan import Bind
+from bot_bottle.host.files import write_file
+
+FILES = (
+    "debian_version", "fedora-release", "redhat-release", "lsb-release", "os-release", "gai.conf", "host.conf", "inputrc",
+    "ld.so.cache", "ld.so.conf", "locale.alias", "locale.conf", "localtime", "timezone", "login.defs", "magic", "magic.mime",
+    "mime.types", "networks", "protocols", "rpc", "services", "shells", "ethertypes", "bash.bashrc", "nanorc", "ssl/openssl.cnf",
+    "pki/tls/openssl.cnf", "gitattributes",
+)  # fmt: skip
+"""Files of programs and libraries that hold no secret; copied, a link into /usr as that link."""
+
+FOLDERS = (
+    "alternatives", "ld.so.conf.d", "fonts", "terminfo", "perl", "python3", "python3.11", "python3.12", "python3.13",
+    "python3.14", "java-11-openjdk", "java-17-openjdk", "java-21-openjdk", "java-25-openjdk", "maven", "crypto-policies", "xml",
+    "sgml", "glvnd", "ImageMagick-6", "ImageMagick-7", "R", "julia",
+)  # fmt: skip
+"""Folders of the same kind; bound read-only when everybody may read them."""
+
+SYSTEM_ROOTS = (
+    "ssl/certs/ca-certificates.crt",
+    "ssl/cert.pem",
+    "ssl/ca-bundle.pem",
+    "pki/tls/cert.pem",
+    "pki/tls/certs/ca-bundle.crt",
+    "pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+)
+"""Where the distributions' TLS libraries look for roots: each leads to the bottle's merged bundle."""
+
+GUEST_CA = "/run/bot-bottle/ca.pem"
+COPY_LIMIT = 4 * 1024 * 1024
+
+USERS = "root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000:agent:{home}:{shell}\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+GROUP = "root:x:0:\ntty:x:5:\nagent:x:1000:\nnogroup:x:65534:\n"
+HOSTS = "127.0.0.1 localhost {name}\n::1 localhost ip6-localhost ip6-loopback\n"
+NSSWITCH = "".join(f"{name}: files\n" for name in ("passwd", "group", "hosts", "networks", "protocols", "services", "rpc"))
+PROFILE = '# The environment comes from the bottle\'s plan.\n[ -n "$PS1" ] && [ -r /etc/bash.bashrc ] && . /etc/bash.bashrc\n'
+
+
+def generated(*, hostname: str, home: str, shell: str) -> dict[str, str]:
+    """The files that are written for the bottle. No resolv.conf: names are resolved outside, by the gates. Pure."""
+    return {
+        "passwd": USERS.format(home=home, shell=shell),
+        "group": GROUP,
+        "hosts": HOSTS.format(name=hostname),
+        "hostname": f"{hostname}\n",
+        "nsswitch.conf": NSSWITCH,
+        "profile": PROFILE,
+    }
+
+
+def make_etc(target: Path, *, host: Path, texts: dict[str, str]) -> Iterator[Bind]:
+    """Fill `target`, which becomes /etc; yields the folders to bind over it. `host` is this machine's /etc."""
+    for name in FILES:
+        copy(host / name, target / name)
+    for name in SYSTEM_ROOTS:
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(GUEST_CA)
+    for name, text in texts.items():
+        write_file(target / name, text, mode=0o644)
+    (target / "mtab").symlink_to("/proc/self/mounts")
+    for name in FOLDERS:
+        folder = host / name
+        if is_for_everybody(folder):
+            (target / name).mkdir(exist_ok=True)
+            yield Bind(host_path=folder.resolve(), guest_path=f"/etc/{name}")
+
+
+def copy(source: Path, target: Path) -> None:
+    """One file that everybody may read; a link that ends in /usr stays a link. Anything else is left out."""
+    try:
+        end = source.resolve(strict=True)
+        status = end.stat()
+    except OSError:
+        return
+    if not stat.S_ISREG(status.st_mode) or not status.st_mode & stat.S_IROTH or status.st_size > COPY_LIMIT:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if end.is_relative_to("/usr"):
+        target.symlink_to(end)
+        return
+    shutil.copyfile(end, target)
+    target.chmod(0o644)
+
+
+def is_for_everybody(folder: Path) -> bool:
+    """Whether it is a folder that any user may read."""
+    try:
+        mode = os.stat(folder).st_mode
+    except OSError:
+        return False
+    return stat.S_ISDIR(mode) and mode & 0o005 == 0o005

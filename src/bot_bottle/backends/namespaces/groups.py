@@ -1,0 +1,58 @@
+"""Makes a bottle's control groups, lets processes join, and removes them. The plan says which and with what limits."""
+
+import contextlib
+import errno
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bot_bottle.backends.namespaces.cgroups import CgroupPlan
+from bot_bottle.errors import CannotRunHere
+
+REMOVE_TIMEOUT_S = 3.0
+"""A group stays busy until the kernel has let go of its last process, some milliseconds after that ended."""
+
+Join = Callable[[tuple[int, ...]], None]
+
+
+@contextlib.contextmanager
+def in_groups(plan: CgroupPlan | None) -> Iterator[Join]:
+    """The groups, limits set; yields how processes join them. CannotRunHere when the kernel takes a limit not."""
+    if plan is None:
+        yield lambda processes: None
+        return
+    with contextlib.ExitStack() as undo:
+        for folder in plan.folders:
+            folder.mkdir(exist_ok=True)  # one that a killed keeper left is ours: its name is the bottle's
+            undo.callback(_remove, folder)
+        for file, text in plan.settings:
+            _write(file, text)
+        yield lambda processes: _join(plan, processes)
+
+
+def _join(plan: CgroupPlan, processes: tuple[int, ...]) -> None:
+    for folder in plan.folders:
+        for process in processes:
+            _write(folder / "cgroup.procs", str(process))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise CannotRunHere(
+            "A limit of the bottle could not be set.",
+            facts=(f"{file} did not take {text}: {error.strerror}",),
+            next="Leave that limit out of the manifest, or run where control groups can be made.",
+        ) from error
+
+
+def _remove(folder: Path) -> None:
+    deadline = time.monotonic() + REMOVE_TIMEOUT_S
+    while folder.exists():
+        try:
+            folder.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)

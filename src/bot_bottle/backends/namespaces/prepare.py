@@ -1,0 +1,146 @@
+"""Decides the namespaces backend's part of a plan. Reads this machine; writes only below the stage dir's `backend/`."""
+
+import os
+import shutil
+from dataclasses import fields, replace
+from pathlib import Path
+
+from bot_bottle import guest
+from bot_bottle.backends.namespaces.cgroups import usable_groups
+from bot_bottle.backends.namespaces.etc import generated, make_etc
+from bot_bottle.backends.namespaces.layout import mounts_of, python_inside, python_prefix, writable_paths
+from bot_bottle.backends.namespaces.limits import describe_limits, memory_files, plan_limits
+from bot_bottle.backends.namespaces.plan import Bind, LandlockPlan, LimitPlan, Mounted, NamespacesPlan
+from bot_bottle.backends.namespaces.protect import Protection, protect_workspace
+from bot_bottle.backends.namespaces.seccomp import filter_for
+from bot_bottle.errors import CannotRunHere
+from bot_bottle.guest import landlock
+from bot_bottle.host.files import make_private_folder, write_file
+from bot_bottle.host.paths import cache_dir, config_dir, state_dir
+from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.gate import Line
+
+NEWEST_LEVEL = 7
+"""Of Landlock: what `guest/landlock.py` was written for; newer kernels keep older levels' meaning (landlock(7))."""
+
+SHELLS = ("/bin/bash", "/bin/sh")
+
+
+def prepare(shared: BottlePlan) -> NamespacesPlan:
+    """The shared decisions plus every mount, filter and limit of this backend."""
+    check_sources(shared)
+    shared = replace(shared, guest_env=with_python(shared.guest_env))
+    folder = make_private_folder(shared.stage_dir / "backend")
+    hostname = hostname_for(shared.slug)
+    protection = _workspace(shared)
+    mounts = _mounts(shared, folder, hostname, protection)
+    level = min(landlock.level(), NEWEST_LEVEL)
+    locked = LandlockPlan(level=level, writable=writable_paths(mounts)) if level >= landlock.LEAST_LEVEL else None
+    limits = plan_limits(
+        shared.spec.limits,
+        usable_groups(),
+        slug=shared.slug,
+        is_root=os.geteuid() == 0,
+        cores=sorted(os.sched_getaffinity(0)),
+    )
+    return NamespacesPlan(
+        **{field.name: getattr(shared, field.name) for field in fields(shared)},
+        bwrap=shutil.which("bwrap") or "bwrap",
+        python=python_inside(),
+        hostname=hostname,
+        mounts=mounts,
+        placeholders=protection.placeholders,
+        seccomp_file=_filter(folder, limits),
+        landlock=locked,
+        limits=limits,
+        sealing=_sealing(shared, locked, limits),
+    )
+
+
+def check_sources(shared: BottlePlan) -> None:
+    """CannotRunHere when a shared folder would show the bottle our own state: other bottles' keys and control sockets."""
+    own = [folder.resolve() for folder in (state_dir(), config_dir(), cache_dir())]
+    binds = [mount.host_path for mount in shared.spec.mounts]
+    if shared.spec.workspace.mode == "bind":
+        binds.append(shared.workspace_dir)
+    for bind in binds:
+        place = bind.resolve()
+        shown = [folder for folder in own if folder.is_relative_to(place) or place.is_relative_to(folder)]
+        if shown:
+            raise CannotRunHere(
+                "This folder cannot be given to a bottle: bot-bottle's own state would come with it.",
+                facts=(f"{bind} holds, or lies in, {shown[0]}",),
+                next="Name a folder deeper down, or use --mode copy.",
+            )
+
+
+def with_python(env: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The environment with our interpreter's folder last on PATH, so that `python3` and `pip` are there at all."""
+    prefix = python_prefix()
+    if prefix is None:
+        return env
+    path = dict(env).get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    return tuple(sorted((dict(env) | {"PATH": f"{path}:{prefix}/bin"}).items()))
+
+
+def hostname_for(slug: str) -> str:
+    """A name that the kernel and /etc/hosts take: letters, digits and hyphens, at most 63 (RFC 1123, 2.1)."""
+    name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in slug)[:63].strip("-")
+    return name or "bottle"
+
+
+def _workspace(shared: BottlePlan) -> Protection:
+    bound = Bind(host_path=shared.workspace_dir, guest_path=shared.guest_workspace, writable=True)
+    if shared.spec.workspace.mode != "bind":
+        return Protection(mounts=(bound,), placeholders=())
+    found = protect_workspace(shared.workspace_dir, shared.guest_workspace)
+    return replace(found, mounts=(bound, *found.mounts))
+
+
+def _mounts(shared: BottlePlan, folder: Path, hostname: str, protection: Protection) -> tuple[Mounted, ...]:
+    etc = folder / "etc"
+    if etc.exists():
+        shutil.rmtree(etc)
+    etc.mkdir(mode=0o755)
+    shell = next((shell for shell in SHELLS if os.access(shell, os.X_OK)), SHELLS[-1])
+    texts = generated(hostname=hostname, home=shared.guest_home, shell=shell)
+    empty = folder / "empty"
+    empty.mkdir(exist_ok=True)
+    return mounts_of(
+        shared,
+        etc=etc,
+        etc_folders=tuple(make_etc(etc, host=Path("/etc"), texts=texts)),
+        empty=empty,
+        guest_programs=Path(str(guest.__file__)).parent,
+        workspace=protection.mounts,
+        memory_files=memory_files(shared.spec.limits),
+    )
+
+
+def _filter(folder: Path, limits: LimitPlan) -> Path:
+    machine = os.uname().machine
+    content = filter_for(machine, hold_cores=bool(limits.cores))
+    if content is None:
+        raise CannotRunHere(f"There is no system call filter for {machine} yet.", next="Use another backend.")
+    return write_file(folder / "seccomp.bpf", content)
+
+
+def _sealing(shared: BottlePlan, locked: LandlockPlan | None, limits: LimitPlan) -> tuple[Line, ...]:
+    gates = ", ".join(gate.gate for gate in shared.gate_plans)
+    lines = [
+        Line(label="sealed by", text=f"kernel namespaces (bubblewrap): no network but its own loopback, on it only {gates}"),
+        Line(label="calls", text="filtered: no namespaces, mounts, tracing, raw sockets, io_uring, bpf, keyrings"),
+        Line(
+            label="writing",
+            text="only its home, its workspace, /tmp and /run" + (f"; Landlock level {locked.level} too" if locked else ""),
+            why="" if locked else "this kernel has no Landlock, so the mounts alone hold that",
+        ),
+    ]
+    if os.geteuid() == 0:
+        text = "files below /usr and /opt that only root may read can be read inside"
+        lines.append(Line(label="as root", text=text, why="you are root; as an ordinary user they could not"))
+    if shared.spec.workspace.mode == "bind":
+        text = "git's hooks and settings, editors' and agents' settings and the manifest cannot be changed inside"
+        why = "a new repository in a folder further down can still carry hooks: run no git there, or use --mode copy"
+        lines.append(Line(label="shared", text=text, why=why))
+    return (*lines, *describe_limits(shared.spec.limits, limits))

@@ -1,0 +1,127 @@
+"""What of a shared workspace the agent must not change, because the host would run it: git's hooks and settings, the settings
+of editors and agents that name commands, and the manifest. Only for mode `bind`; a copy is looked at before it comes back.
+
+The agent owns the tree and the host works in it at the same time. So each protected thing is covered by a mount, each folder
+on the way to it is one too (a mount point cannot be renamed away), what is missing is held by a placeholder, and a link on the
+way is refused. What this cannot stop is said in the preflight: a new repository further down, with hooks of its own.
+"""
+
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from bot_bottle.backends.namespaces.plan import Bind, Mounted, Placeholder
+from bot_bottle.errors import CannotRunHere
+
+Kind = Literal["missing", "file", "folder", "link", "other"]
+
+GIT_FOLDERS = (".git/hooks", ".git/modules", ".git/worktrees")
+GIT_FILES = (".git/config", ".git/config.worktree")
+COMMON_DIR = ".git/commondir"
+"""git(1) reads settings and hooks from the folder named here, if the file is there (gitrepository-layout(5))."""
+
+SETTINGS_FOLDERS = (".claude", ".codex", ".gemini", ".cursor", ".opencode", ".qwen", ".vscode", ".idea", ".zed", ".devcontainer")
+SETTINGS_FILES = (".mcp.json", "opencode.json", "opencode.jsonc", ".envrc", ".mise.toml", "mise.toml", "bottle.yaml")
+"""Read by programs on the host that run what they name, often without a question once the folder is trusted."""
+
+ONLY_IF_THERE = (
+    ".husky",
+    ".githooks",
+    ".pre-commit-config.yaml",
+    "lefthook.yml",
+    "lefthook.yaml",
+    ".overcommit.yml",
+    ".lefthook.yml",
+)
+"""Run by git hooks that are already installed; without those they are harmless."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Protection:
+    """Mounts in order, and what must stand in the workspace for them."""
+
+    mounts: tuple[Mounted, ...]
+    placeholders: tuple[Placeholder, ...]
+
+
+def kind_of(path: Path) -> Kind:
+    """What is there, without following a link."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    if stat.S_ISLNK(mode):
+        return "link"
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+
+
+def wanted(git: Kind, config: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Paths below the workspace to hold even if missing, and those to hold only if there. Pure."""
+    always = (*SETTINGS_FOLDERS, *SETTINGS_FILES)
+    if git == "folder":
+        return (*GIT_FILES, *GIT_FOLDERS, COMMON_DIR, *always), (*ONLY_IF_THERE, *named_by_config(config))
+    return (".git", *always), ONLY_IF_THERE
+
+
+def named_by_config(config: str) -> tuple[str, ...]:
+    """Paths inside the workspace that a git config names as hooks folder or as more config (git-config(1)). Pure."""
+    found = []
+    section = ""
+    for line in config.splitlines():
+        header = re.match(r"\s*\[\s*([A-Za-z0-9.-]+)", line)
+        section = header[1].lower() if header else section
+        value = re.match(r'\s*(?:\[[^]]*\]\s*)?(\w+)\s*=\s*"?([^"#;]+)', line)
+        if value and (section, value[1].lower()) in {("core", "hookspath"), ("include", "path"), ("includeif", "path")}:
+            base = "" if section == "core" else ".git"
+            found += inside(base, value[2].strip())
+    return tuple(found)
+
+
+def inside(base: str, path: str) -> list[str]:
+    """The path relative to the workspace when it stays inside and is none of git's own, which are held anyway."""
+    parts: list[str] = []
+    for part in PurePosixPath(base, path).parts:
+        if part == "..":
+            if not parts:
+                return []
+            parts.pop()
+        else:
+            parts.append(part)
+    return [] if not parts or parts[0] in ("/", ".git", "~") else ["/".join(parts)]
+
+
+def protect(kinds: Mapping[str, Kind], always: tuple[str, ...], if_there: tuple[str, ...], *, at: Path, guest: str) -> Protection:
+    """The mounts and placeholders for a workspace in which these things are there. `kinds` knows every path asked for. Pure."""
+    held = [path for path in (*always, *if_there) if path in always or kinds[path] != "missing"]
+    pinned = sorted({str(parent) for path in held for parent in PurePosixPath(path).parents if str(parent) != "."})
+    links = [path for path in (*pinned, *held) if kinds[path] in ("link", "other")]
+    if links:
+        raise CannotRunHere(
+            "Something in this workspace cannot be protected from the agent.",
+            facts=tuple(f"{path} is {'a symbolic link' if kinds[path] == 'link' else 'no ordinary file'}." for path in links),
+            next="Use --mode copy, which does not share the folder, or put an ordinary file or folder there.",
+        )
+    placeholders = tuple(placeholder(at, path) for path in held if kinds[path] == "missing")
+    mounts = [Bind(host_path=at / path, guest_path=f"{guest}/{path}", writable=True) for path in pinned]
+    mounts += [Bind(host_path=at / path, guest_path=f"{guest}/{path}") for path in held]
+    return Protection(mounts=tuple(mounts), placeholders=placeholders)
+
+
+def placeholder(at: Path, path: str) -> Placeholder:
+    """An empty folder, which git does not see; inside `.git` what git reads there without a word."""
+    content = {COMMON_DIR: ".\n", **dict.fromkeys(GIT_FILES, "")}.get(path)
+    return Placeholder(host_path=at / path, content=content)
+
+
+def protect_workspace(at: Path, guest: str) -> Protection:
+    """Look at the workspace, then decide."""
+    git = kind_of(at / ".git")
+    config = at / ".git" / "config"
+    text = config.read_text(errors="surrogateescape") if git == "folder" and kind_of(config) == "file" else ""
+    always, if_there = wanted(git, text)
+    every = {*always, *if_there}
+    every |= {str(parent) for path in every for parent in PurePosixPath(path).parents if str(parent) != "."}
+    return protect({path: kind_of(at / path) for path in every}, always, if_there, at=at, guest=guest)
