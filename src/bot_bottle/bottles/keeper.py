@@ -168,6 +168,7 @@ class Keeper:
             if session.child.terminal is not None:
                 self._forget(session.child.terminal)
             self._sessions.remove(session)
+            session.child.close()
 
     def _forget(self, descriptor: int) -> None:
         with contextlib.suppress(KeyError, ValueError):
