@@ -4,9 +4,15 @@ import sys
 
 from bot_bottle.errors import BottleError, ExitCode
 
+NO_START = frozenset({"--dry-run", "--help", "-h"})
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if sys.argv[1:2] == ["run"] and not NO_START.intersection(sys.argv):
+        from bot_bottle.bottles.idle import start_ahead
+
+        start_ahead()  # it imports for 0.1 s, while this process does the same
     import click
 
     from bot_bottle.cli.main import app

@@ -3,59 +3,16 @@
 import json
 import os
 import signal
-import socket
-import sys
-from dataclasses import dataclass
 
 from bot_bottle.backends.base import BundleLink
+from bot_bottle.bottles.idle import IdleBundle, log_path
 from bot_bottle.errors import BottleError
 from bot_bottle.guest import frames
 from bot_bottle.host.files import write_file
-from bot_bottle.host.run import LongCommand, Process, spawn
 from bot_bottle.plans.bottle import BottlePlan
 
 READY_TIMEOUT_S = 20.0
 """The bundle is ready in about 0.1 s; a machine under heavy load may need much more."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IdleBundle:
-    """A bundle that was started and waits for its first frame. It ends by itself when `channel` closes."""
-
-    process: Process
-    channel: socket.socket
-
-    def end(self) -> None:
-        """End it now; harmless when it has ended."""
-        self.channel.close()
-        self.process.end(grace_s=1.0)
-
-
-def start_bundle() -> IdleBundle:
-    """Start a bundle with an almost empty environment. It imports while the caller plans."""
-    ours, theirs = socket.socketpair()
-    search_path = [entry for entry in sys.path if entry]
-    code = f"import sys; sys.path[:0] = {search_path!r}; from bot_bottle.gates.bundle import main; main()"
-    with theirs:
-        process = spawn(
-            LongCommand(
-                argv=(sys.executable, "-I", "-S", "-c", code, "--link-fd", str(theirs.fileno())),
-                env={"LANG": "C.UTF-8", "PATH": os.defpath},
-                pass_fds=(theirs.fileno(),),
-                stderr=stderr_for_bundle(),
-                new_session=True,
-            )
-        )
-    return IdleBundle(process=process, channel=ours)
-
-
-def stderr_for_bundle() -> int:
-    """Where a bundle that dies before it can speak leaves its last words: a file of ours, opened for appending."""
-    from bot_bottle.host import paths
-
-    folder = paths.state_dir()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return os.open(folder / "bundle.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
 class Bundle(BundleLink):
@@ -85,7 +42,7 @@ class Bundle(BundleLink):
         finally:
             self._channel.setblocking(False)
         if received is None:
-            raise BottleError("The gates ended while they started.", facts=(f"see {_log_path()}",))
+            raise BottleError("The gates ended while they started.", facts=(f"see {log_path()}",))
         message, descriptors = received
         for descriptor in descriptors:
             os.close(descriptor)
@@ -128,13 +85,7 @@ class Bundle(BundleLink):
         try:
             frames.send(self._channel, message, descriptors)
         except OSError as error:
-            raise BottleError("The gates ended while they started.", facts=(f"see {_log_path()}",)) from error
-
-
-def _log_path() -> str:
-    from bot_bottle.host import paths
-
-    return str(paths.state_dir() / "bundle.log")
+            raise BottleError("The gates ended while they started.", facts=(f"see {log_path()}",)) from error
 
 
 def _ended_within(watch: int, timeout_s: float) -> bool:

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot_bottle.backends.base import Backend, GuestCommand, RunningBottle, Streams, TtySize
-from bot_bottle.bottles.bundle_link import Bundle, IdleBundle
+from bot_bottle.bottles.bundle_link import Bundle
 from bot_bottle.bottles.contain import HOLE_ADVICE, judge, questions
+from bot_bottle.bottles.idle import IdleBundle
 from bot_bottle.bottles.listing import tidy
 from bot_bottle.bottles.peer import Peer
 from bot_bottle.bottles.session import Session, tty_size

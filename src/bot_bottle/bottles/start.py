@@ -12,8 +12,8 @@ from bot_bottle.agents.registry import provider as find_provider
 from bot_bottle.backends.base import Backend, Streams, TtySize, Unusable, Usable
 from bot_bottle.backends.registry import backends, find_backend
 from bot_bottle.bottles import workspace
-from bot_bottle.bottles.bundle_link import IdleBundle, start_bundle
 from bot_bottle.bottles.fork import Kept, fork_keeper
+from bot_bottle.bottles.idle import IdleBundle, take
 from bot_bottle.bottles.keeper import Keeping
 from bot_bottle.bottles.names import make_slug
 from bot_bottle.bottles.prepare import prepare
@@ -93,7 +93,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
 @contextmanager
 def warm_bundle(*, wanted: bool) -> Iterator[IdleBundle | None]:
     """A bundle that imports while we plan; ended when the start fails."""
-    bundle = start_bundle() if wanted else None
+    bundle = take() if wanted else None
     try:
         yield bundle
     except BaseException:
