@@ -28,6 +28,7 @@ from bot_bottle.plans.show import plan_json, preflight_lines
 @click.option(
     "-f", "--file", "manifest", type=click.Path(path_type=Path), help="The manifest; naming it is your own act of trust."
 )
+@click.option("--no-manifest", is_flag=True, help="Do not look for a manifest.")
 @click.option("--backend", help="What runs the bottle.")
 @click.option("--name", "slug", help="The bottle's name; a fresh one when left out.")
 @click.option("-w", "--workspace", type=click.Path(path_type=Path), help="The folder to work in; the current one when left out.")
@@ -50,6 +51,7 @@ def run_bottle(
     agent: str | None,
     args: tuple[str, ...],
     manifest: Path | None,
+    no_manifest: bool,
     backend: str | None,
     slug: str | None,
     workspace: Path | None,
@@ -66,6 +68,8 @@ def run_bottle(
     """The verb itself, with typed options."""
     if as_json and not (dry_run or detach):
         raise BadUsage("--json goes with --dry-run or --detach; otherwise standard output is the agent's own.")
+    if no_manifest and manifest is not None:
+        raise BadUsage("-f and --no-manifest do not go together.")
     overrides = Overrides(
         agent=agent,
         backend=backend,
@@ -80,7 +84,7 @@ def run_bottle(
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     terminal = terminal_size(sys.stdout.fileno()) if on_terminal else TtySize(rows=24, cols=80) if detach else None
     asked = Asked(
-        sources=Sources(cwd=Path.cwd(), manifest=manifest, overrides=overrides),
+        sources=Sources(cwd=Path.cwd(), manifest=manifest, overrides=overrides, search=not no_manifest),
         slug=slug,
         dry_run=dry_run,
         detach=detach,

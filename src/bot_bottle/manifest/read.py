@@ -131,7 +131,7 @@ def _judge(checked: Checked, typed: Layer) -> tuple[str, ...]:
     raise Declined(
         what,
         facts=(*(str(wish) for wish in wishes), *remarks),
-        next=f"Read it and decide: bot-bottle trust {path}",
+        next=f"Read it and decide: bot-bottle trust {path}   (or leave it out: run --no-manifest)",
     )
 
 

@@ -128,7 +128,8 @@ Found = Iterator[tuple[str, str]]
 
 def _choices(policy: BottleSpec, said: Layer) -> Found:
     if said.agent and said.agent != policy.agent:
-        yield "agent", f"starts {said.agent} instead of {policy.agent}, with that agent's hosts and key"
+        reach = "" if said.agent in {"shell", "custom"} else ", with that agent's hosts and key"
+        yield "agent", f"starts {said.agent} instead of {policy.agent}{reach}"
     if said.backend and said.backend != policy.backend and said.backend not in STRONGER.get(policy.backend, ()):
         yield "backend", f"runs on {said.backend} instead of {policy.backend}"
     mode = policy.workspace.mode
