@@ -1,0 +1,1 @@
+"""Data loss prevention: nothing secret leaves, nothing harmless is stopped."""

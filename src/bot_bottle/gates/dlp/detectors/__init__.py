@@ -1,0 +1,1 @@
+"""One detector per file; `catalogue.py` holds the one ordered list."""

@@ -1,0 +1,1 @@
+"""The real pipelock program as the engine of this gate."""

@@ -1,0 +1,139 @@
+"""Opening compressed bytes: gzip, deflate, brotli, zstd, bzip2, xz, zip. Bounded output, and silence where nothing opens."""
+
+import bz2
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable
+
+LIMIT = 8 * 1024 * 1024
+"""Most bytes that one compressed text may open to; the rest is not looked at, and `is_bomb` says so."""
+
+GUESS = 64 * 1024
+"""Formats without a mark at their start are tried on texts up to this size only."""
+
+MEMBERS = 200
+"""Most files of one archive that are read."""
+
+
+def gunzip(packed: bytes, limit: int = LIMIT) -> bytes:
+    """gzip (RFC 1952) or zlib (RFC 1950)."""
+    return _inflate(packed, 32 + zlib.MAX_WBITS, limit)
+
+
+def _inflate(packed: bytes, window: int, limit: int) -> bytes:
+    inflater = zlib.decompressobj(window)
+    try:
+        return inflater.decompress(packed, limit)
+    except zlib.error:
+        return b""
+
+
+def inflate(packed: bytes, limit: int = LIMIT) -> bytes:
+    """Raw deflate (RFC 1951), which has no mark: accepted when the stream ends well and gives more than noise would."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        text = inflater.decompress(packed, limit)
+    except zlib.error:
+        return b""
+    return text if inflater.eof and len(text) >= 8 else b""
+
+
+def unbrotli(packed: bytes, limit: int = LIMIT) -> bytes:
+    """Brotli (RFC 7932)."""
+    import brotli
+
+    try:
+        return bytes(brotli.Decompressor().process(packed, output_buffer_limit=limit))
+    except brotli.error:
+        return b""
+
+
+def unzstd(packed: bytes, limit: int = LIMIT) -> bytes:
+    """Zstandard (RFC 8878)."""
+    import zstandard
+
+    try:
+        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(io.BytesIO(packed)) as reader:
+            return reader.read(limit)
+    except (zstandard.ZstdError, ValueError):
+        return b""
+
+
+def unbzip2(packed: bytes, limit: int = LIMIT) -> bytes:
+    """bzip2."""
+    try:
+        return bz2.BZ2Decompressor().decompress(packed, limit)
+    except (OSError, ValueError):
+        return b""
+
+
+def unxz(packed: bytes, limit: int = LIMIT) -> bytes:
+    """xz, with a bounded dictionary."""
+    try:
+        return lzma.LZMADecompressor(memlimit=64 << 20).decompress(packed, limit)
+    except lzma.LZMAError:
+        return b""
+
+
+def unzip(packed: bytes, limit: int = LIMIT) -> bytes:
+    """The members of a zip archive, joined, names first; encrypted members are left out (`is_sealed_zip` tells)."""
+    texts: list[bytes] = []
+    left = limit
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            for member in archive.infolist()[:MEMBERS]:
+                texts.append(member.filename.encode("utf-8", "replace"))
+                if member.flag_bits & 1 or left <= 0:
+                    continue
+                with archive.open(member) as file:
+                    text = file.read(left)
+                left -= len(text)
+                texts.append(text)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, NotImplementedError, RuntimeError, ValueError, EOFError):
+        return b"\n".join(texts)
+    return b"\n".join(texts)
+
+
+def is_sealed_zip(packed: bytes) -> bool:
+    """Holds an encrypted member (APPNOTE 4.4.4, bit 0 of the general purpose flag)."""
+    return packed[:4] == b"PK\x03\x04" and len(packed) > 8 and bool(packed[6] & 1)
+
+
+MARKS: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
+    (b"\x1f\x8b\x08", gunzip),
+    (b"\x28\xb5\x2f\xfd", unzstd),
+    (b"PK\x03\x04", unzip),
+    (b"BZh", unbzip2),
+    (b"\xfd7zXZ\x00", unxz),
+    (b"\x78\x01", gunzip),
+    (b"\x78\x5e", gunzip),
+    (b"\x78\x9c", gunzip),
+    (b"\x78\xda", gunzip),
+)
+"""What a compressed text starts with, and what opens it."""
+
+
+def opened(packed: bytes) -> list[bytes]:
+    """The text itself, and what it opens to when it is compressed, forwards or backwards."""
+    texts = [packed]
+    for candidate in (packed, packed[::-1]):
+        for mark, opener in MARKS:
+            if candidate.startswith(mark):
+                texts.append(opener(candidate))
+    if len(packed) <= GUESS and not packed.isascii():
+        for candidate in (packed, packed[::-1]):
+            texts += [inflate(candidate), unbrotli(candidate)]
+    return [text for text in texts if text]
+
+
+def open_as(encoding: str, packed: bytes) -> bytes | None:
+    """Undo one content coding (RFC 9110 section 8.4.1), or None when it is unknown or does not open."""
+    openers = {"gzip": gunzip, "x-gzip": gunzip, "br": unbrotli, "zstd": unzstd}
+    if encoding in {"", "identity"}:
+        return packed
+    if encoding == "deflate":  # zlib by the standard, raw by custom
+        return gunzip(packed) or inflate(packed) or None
+    opener = openers.get(encoding)
+    return (opener(packed) or None) if opener is not None else None
