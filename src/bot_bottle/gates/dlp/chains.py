@@ -13,19 +13,33 @@ _SECRET_PATH = re.compile(
     r"\.(?:pem|key|p12|pfx|kdbx|jks|keystore|ppk)(?:$|[\"' ])|credentials?(?:\.(?:json|ya?ml|ini|csv|toml)|$|[\"' ])|secrets?\.(?:json|ya?ml|env|toml|txt|yml)|"
     r"passwords?\.(?:txt|csv|json|xlsx?|db)|service[-_]?account[^/]*\.json|wallet\.(?:dat|json)|cookies\.sqlite|login ?data|keychain|\.bash_history|\.zsh_history|terraform\.tfstate|shadow$"
 )
-_PRIVATE_KEY_PATH = re.compile(r"(?i)id_(?:rsa|dsa|ecdsa|ed25519)(?!\.pub)|\.ssh[/\\][^\"' ]*(?:key|pem)|/etc/shadow|\.(?:pem|p12|pfx|ppk|kdbx)(?:$|[\"' ])|\.git-credentials|\.aws[/\\]credentials")
+_PRIVATE_KEY_PATH = re.compile(
+    r"(?i)id_(?:rsa|dsa|ecdsa|ed25519)(?!\.pub)|\.ssh[/\\][^\"' ]*(?:key|pem)|/etc/shadow|\.(?:pem|p12|pfx|ppk|kdbx)(?:$|[\"' ])|\.git-credentials|\.aws[/\\]credentials"
+)
 _SECRET_QUERY = re.compile(
     r"(?i)\bselect\b.{0,200}(?:\*|password|passwd|token|secret|api_?key|ssn|credit|card|salary|hash|email|private).{0,200}\bfrom\b.{0,60}(?:users?|customers?|accounts?|credentials?|"
     r"employees?|payments?|cards?|secrets?|tokens?|api_?keys?|patients?|members?|admins?|people|persons?|auth)"
 )
-_SECRET_STORE = re.compile(r"(?i)(?:get|read|list|fetch|access|export|dump|retrieve)[_-]?(?:secrets?|credentials?|passwords?|tokens?|api_?keys?|env(?:ironment)?(?:_?vars?)?|keychain|vault|cookies?|clipboard)")
-_ENV_COMMAND = re.compile(r"(?i)(?:^|[;&|]\s*)(?:env|printenv|set|export -p)(?:\s*$|\s*[|>;&])|gpg --export-secret|security find-|aws configure|kubectl get secrets?|vault (?:kv )?(?:read|get)|gh auth token")
+_SECRET_STORE = re.compile(
+    r"(?i)(?:get|read|list|fetch|access|export|dump|retrieve)[_-]?(?:secrets?|credentials?|passwords?|tokens?|api_?keys?|env(?:ironment)?(?:_?vars?)?|keychain|vault|cookies?|clipboard)"
+)
+_ENV_COMMAND = re.compile(
+    r"(?i)(?:^|[;&|]\s*)(?:env|printenv|set|export -p)(?:\s*$|\s*[|>;&])|gpg --export-secret|security find-|aws configure|kubectl get secrets?|vault (?:kv )?(?:read|get)|gh auth token"
+)
 
-_READS = re.compile(r"(?i)read|get|cat|view|open|load|fetch_file|download_file|query|select|search|dump|export|show|retrieve|copy|list|find|grep|exec|run|shell|bash|command|terminal")
-_SENDS = re.compile(r"(?i)(?:^|[_.-])(?:fetch|http|https|post|put|send|upload|email|mail|slack|discord|telegram|webhook|publish|notify|tweet|sms|curl|wget|request|browse|browser|navigate|share|transfer|sync|paste|gist|comment|message|push|forward|submit|web)(?:$|[_.-])|(?:fetch|http|send|upload|post|email|webhook|request|navigate)(?:[A-Z_.-]|$)|create_(?:issue|pull|gist|paste|comment|release)")
-_SEND_COMMAND = re.compile(r"(?i)\b(?:curl|wget|nc|ncat|scp|rsync|sftp|ftp|ssh|mail|sendmail|git push|aws s3 cp|gsutil cp|nslookup|dig)\b")
+_READS = re.compile(
+    r"(?i)read|get|cat|view|open|load|fetch_file|download_file|query|select|search|dump|export|show|retrieve|copy|list|find|grep|exec|run|shell|bash|command|terminal"
+)
+_SENDS = re.compile(
+    r"(?i)(?:^|[_.-])(?:fetch|http|https|post|put|send|upload|email|mail|slack|discord|telegram|webhook|publish|notify|tweet|sms|curl|wget|request|browse|browser|navigate|share|transfer|sync|paste|gist|comment|message|push|forward|submit|web)(?:$|[_.-])|(?:fetch|http|send|upload|post|email|webhook|request|navigate)(?:[A-Z_.-]|$)|create_(?:issue|pull|gist|paste|comment|release)"
+)
+_SEND_COMMAND = re.compile(
+    r"(?i)\b(?:curl|wget|nc|ncat|scp|rsync|sftp|ftp|ssh|mail|sendmail|git push|aws s3 cp|gsutil cp|nslookup|dig)\b"
+)
 _LISTS = re.compile(r"(?i)list|ls|dir|tree|find|glob|search|stat|enumerate|scan")
-_DISABLES = re.compile(r"(?i)(?:disable|stop|kill|delete|remove|clear|modify|update|set|chmod|grant|add)[_-]?(?:logging|logs?|audit|monitor(?:ing)?|alerts?|firewall|security|permissions?|role|user|policy|admin)")
+_DISABLES = re.compile(
+    r"(?i)(?:disable|stop|kill|delete|remove|clear|modify|update|set|chmod|grant|add)[_-]?(?:logging|logs?|audit|monitor(?:ing)?|alerts?|firewall|security|permissions?|role|user|policy|admin)"
+)
 
 REMEMBERED = 200
 """Calls after which a secret read is forgotten: long enough for a working session, bounded."""

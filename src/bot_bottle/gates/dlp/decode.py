@@ -21,7 +21,10 @@ SHORT = 4096
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}(?:(?:\r?\n|\\r\\n|\\n)[A-Za-z0-9+/_-]{4,}={0,2})*")
 _BREAK = re.compile(rb"[\r\n]+|\\r|\\n")
 _HEX = re.compile(rb"[0-9a-fA-F]{16,}")
-_BASE32 = re.compile(rb"[A-Z2-7]{16,}|[a-z2-7]{16,}")
+_STRAY = {1: 1, 3: 1, 6: 1}
+_PADDING = (b"", b"", b"==", b"=")
+_BASE32 = re.compile(rb"[A-Z2-7]{16,}")
+_BASE32_LOWER = re.compile(rb"[a-z2-7]{16,}")
 _DIGIT = re.compile(rb"[0-9]")
 _PIECE = re.compile(rb"[a-z]+|[A-Z]+")
 _FIELD = re.compile(rb"[^\s\"'<>{}|`\x00]+")
@@ -37,86 +40,79 @@ Decoder = Callable[[bytes, int], tuple[int, int, list[bytes]]]
 """(content, offset behind the sign) → (start, end of the encoded region, what it decodes to)."""
 
 
-def _run_at(content: bytes, end: int) -> tuple[int, int, bytes]:
-    """The run that a sign ends in, wrapped lines joined."""
-    start = end - RUN
-    match = _RUN.match(content, start, min(len(content), start + 2 * REACH))
-    if match is None:
-        return start, end, b""
-    run = match.group()
-    return match.start(), match.end(), _BREAK.sub(b"", run) if b"\n" in run or b"\\" in run else run
+def from_runs(content: bytes, ends: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+    """(encoding, decoded text) for every run of letters and digits behind which a sign ends.
+
+    base64 and its URL-safe form at four alignments, hexadecimal at two, base32; short runs also backwards.
+    """
+    done = 0
+    for end in ends:
+        start = end - RUN
+        bare = content[start:end].translate(None, b"_-/+")
+        if start < done or (bare.islower() and bare.isalpha()):
+            continue
+        match = _RUN.match(content, start, start + 2 * REACH)
+        if match is None:
+            continue
+        done, run = match.end(), match.group()
+        yield from from_run(_BREAK.sub(b"", run) if b"\n" in run or b"\\" in run else run)
 
 
-def from_base64(content: bytes, end: int) -> tuple[int, int, list[bytes]]:
-    """base64 and its URL-safe form at four alignments, also backwards."""
-    start, stop, run = _run_at(content, end)
-    if not run or is_name(run):
-        return start, stop, []
-    pieces = _base64s(run)
-    pieces[:1] = [inner for piece in pieces[:1] for inner in unpack.opened(piece)]
+def from_run(run: bytes) -> Iterator[tuple[str, bytes]]:
+    """Everything that one run may spell. A run of small letters without digits is words."""
+    if _DIGIT.search(run) is None:
+        if not run.islower():
+            yield from _base32s(_BASE32, run)
+        if is_name(run):
+            return
+    else:
+        if found := _HEX.search(run):
+            yield from _hexes(run, found.start())
+        if run.islower():
+            yield from _base32s(_BASE32_LOWER, run)
+            return
+        yield from _base32s(_BASE32, run)
+    yield from _base64s(run)
     if len(run) <= SHORT:
-        backwards = _base64s(run.strip(b"=")[::-1])
-        pieces += [inner for piece in backwards[:1] for inner in unpack.opened(piece)] + backwards[1:]
-    return start, stop, pieces
-
-
-def from_hex(content: bytes, end: int) -> tuple[int, int, list[bytes]]:
-    """Hexadecimal inside a run, at both alignments, also backwards."""
-    start, stop, run = _run_at(content, end)
-    return start, stop, [inner for piece in _hexes(run) for inner in unpack.opened(piece)]
-
-
-def from_base32(content: bytes, end: int) -> tuple[int, int, list[bytes]]:
-    """base32 of either case inside a run, also backwards."""
-    start, stop, run = _run_at(content, end)
-    return start, stop, [inner for piece in _base32s(run) for inner in unpack.opened(piece)]
+        yield from _base64s(run.strip(b"=")[::-1])
 
 
 def is_name(run: bytes) -> bool:
-    """Words of a program or a path rather than base64: one case only, or long stretches of one case and no digit."""
-    if run.islower():
-        return True
-    if _DIGIT.search(run):
-        return False
-    stretches = len(_PIECE.findall(run))
-    return stretches * 4 < len(run) or (run.isupper() and b"_" in run)
+    """Words of a program rather than base64, when it has no digit: long stretches of one case, or one case and underscores."""
+    return len(_PIECE.findall(run)) * 4 < len(run) or (run.isupper() and b"_" in run)
 
 
-def _base64s(run: bytes) -> list[bytes]:
+def _base64s(run: bytes) -> Iterator[tuple[str, bytes]]:
     body = run.rstrip(b"=").translate(_URL_SAFE)
-    found = []
     for skip in range(4):
-        part = body[skip:]
-        usable = len(part) - (len(part) % 4 == 1)
-        try:
-            found.append(binascii.a2b_base64(part[:usable] + b"=" * (-usable % 4)))
-        except binascii.Error:  # pragma: no cover - the alphabet was checked
-            continue
-    return found
+        part = body[skip:] if skip else body
+        rest = len(part) % 4
+        decoded = binascii.a2b_base64(part[:-1] if rest == 1 else part + _PADDING[rest])
+        if skip:
+            yield "base64", decoded
+        else:
+            for inner in unpack.opened(decoded):
+                yield "base64", inner
 
 
-def _hexes(run: bytes) -> list[bytes]:
-    found = []
-    for match in _HEX.finditer(run):
+def _hexes(run: bytes, start: int) -> Iterator[tuple[str, bytes]]:
+    for match in _HEX.finditer(run, start):
         digits = match.group()
         for skip in (0, 1):
-            part = digits[skip:]
-            found.append(binascii.unhexlify(part[: len(part) // 2 * 2]))
-            if len(part) <= SHORT:
-                backwards = part[::-1]
-                found.append(binascii.unhexlify(backwards[: len(part) // 2 * 2]))
-    return found
+            part = digits[skip : len(digits) - (len(digits) - skip) % 2]
+            for order in (part, part[::-1]) if len(part) <= SHORT else (part,):
+                for inner in unpack.opened(binascii.unhexlify(order)):
+                    yield "hex", inner
 
 
-def _base32s(run: bytes) -> list[bytes]:
-    found = []
-    for match in _BASE32.finditer(run):
-        for letters in (match.group().upper(), match.group().upper()[::-1]):
-            for skip in range(8) if len(letters) <= 512 else (0,):
-                part = letters[skip:]
-                part = part[: len(part) - {1: 1, 3: 1, 6: 1}.get(len(part) % 8, 0)]
-                found.append(base64.b32decode(part + b"=" * (-len(part) % 8)))
-    return found
+def _base32s(pattern: re.Pattern[bytes], run: bytes) -> Iterator[tuple[str, bytes]]:
+    for match in pattern.finditer(run):
+        letters = match.group().upper()
+        for skip in (*range(8), -1) if len(letters) <= 128 else (0, -1):
+            part = letters[::-1] if skip < 0 else letters[skip:]
+            part = part[: len(part) - _STRAY.get(len(part) % 8, 0)]
+            for inner in unpack.opened(base64.b32decode(part + b"=" * (-len(part) % 8))):
+                yield "base32", inner
 
 
 def _field(content: bytes, end: int, pattern: re.Pattern[bytes] = _FIELD) -> re.Match[bytes] | None:
@@ -188,38 +184,39 @@ def _packed(length: int) -> Decoder:
     return decode
 
 
-DECODERS: dict[str, tuple[tuple[str, Decoder], ...]] = {
-    "run": (("base64", from_base64), ("hex", from_hex), ("base32", from_base32)),
-    "percent": (("percent-encoding", _whole_field(_unquote)),),
-    "escape": (("backslash escapes", _whole_field(_unescape)),),
-    "entity": (("HTML entities", _whole_field(_entities)),),
-    "quoted-printable": (("quoted-printable", _whole_field(_printable)),),
-    "utf-16": (("UTF-16", from_utf16),),
-    "spaced": (("separators", from_spaced),),
-    "zero-width": (("zero-width characters", _whole_field(lambda text: _INVISIBLE.sub(b"", text), _ZERO_FIELD)),),
-    "full-width": (("full-width letters", _whole_field(_halfwidth, _ZERO_FIELD)),),
-    "gzip": (("gzip", _packed(3)),),
-    "zstd": (("zstd", _packed(4)),),
-    "zip": (("zip", _packed(4)),),
-    "bzip2": (("bzip2", _packed(10)),),
-    "xz": (("xz", _packed(6)),),
+DECODERS: dict[str, tuple[str, Decoder]] = {
+    "percent": ("percent-encoding", _whole_field(_unquote)),
+    "escape": ("backslash escapes", _whole_field(_unescape)),
+    "entity": ("HTML entities", _whole_field(_entities)),
+    "quoted-printable": ("quoted-printable", _whole_field(_printable)),
+    "utf-16": ("UTF-16", from_utf16),
+    "spaced": ("separators", from_spaced),
+    "zero-width": ("zero-width characters", _whole_field(lambda text: _INVISIBLE.sub(b"", text), _ZERO_FIELD)),
+    "full-width": ("full-width letters", _whole_field(_halfwidth, _ZERO_FIELD)),
+    "gzip": ("gzip", _packed(3)),
+    "zstd": ("zstd", _packed(4)),
+    "zip": ("zip", _packed(4)),
+    "bzip2": ("bzip2", _packed(10)),
+    "xz": ("xz", _packed(6)),
 }
 
 
-def expand(content: bytes, signs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, bytes]]:
+def expand(content: bytes, runs: Sequence[int], signs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, bytes]]:
     """What is encoded in `content`: (the encoding undone, the decoded texts joined by line ends), one per encoding.
 
-    `signs` are (kind of trigger, offset behind it) in order of offset.
+    `runs` are the offsets behind the signs of runs, `signs` all other signs, (kind, offset behind it); both in order of offset.
     """
     decoded: dict[str, list[bytes]] = {}
     done: dict[str, int] = {}
+    for label, text in from_runs(content, runs):
+        decoded.setdefault(label, []).append(text)
     for kind, end in signs:
         if end <= done.get(kind, 0):
             continue
-        for label, decoder in DECODERS[kind]:
-            _start, done[kind], texts = decoder(content, end)
-            if texts:
-                decoded.setdefault(label, []).extend(texts)
+        label, decoder = DECODERS[kind]
+        _start, done[kind], texts = decoder(content, end)
+        if texts:
+            decoded.setdefault(label, []).extend(texts)
     for label, texts in decoded.items():
         merged = b"\n".join(text for text in texts if len(text) >= 3)
         if merged and merged != content:

@@ -41,12 +41,20 @@ class Frames:
         packed = self.packed or (frame.rsv1 and frame.opcode != "continuation")
         parts = self.parts + frame.payload
         if len(parts) > MESSAGE:
-            return replace(self, parts=b""), (), (Match("unscannable", "message-size", "WebSocket message too large to scan", 0, 0),)
+            return (
+                replace(self, parts=b""),
+                (),
+                (Match("unscannable", "message-size", "WebSocket message too large to scan", 0, 0),),
+            )
         if not frame.fin:
             return replace(self, parts=parts, packed=packed), (), ()
         text = _inflated(parts) if packed else parts
         if text is None:
-            return replace(self, parts=b"", packed=False), (), (Match("unscannable", "frame-deflate", "Compressed message that does not open", 0, 0),)
+            return (
+                replace(self, parts=b"", packed=False),
+                (),
+                (Match("unscannable", "frame-deflate", "Compressed message that does not open", 0, 0),),
+            )
         views = [View("frame", "a WebSocket message", text)]
         if self.recent:
             views.append(View("frame", "WebSocket messages, joined", self.recent + text[:RECENT]))

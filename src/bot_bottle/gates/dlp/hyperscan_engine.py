@@ -18,48 +18,51 @@ class HyperscanEngine(Engine):
     name = "hyperscan"
 
     def __init__(self, patterns: Sequence[Pattern], needles: Sequence[bytes]) -> None:
-        expressions = [pattern.expression.encode("latin-1") for pattern in patterns]
-        self._patterns = expressions
-        self._needles = list(needles)
-        self._databases = {
-            hyperscan.HS_MODE_BLOCK: self._make(hyperscan.HS_MODE_BLOCK),
-            hyperscan.HS_MODE_STREAM: self._make(hyperscan.HS_MODE_STREAM),
-        }
+        self._groups = [
+            [
+                (number, pattern.expression.encode("latin-1"))
+                for number, pattern in enumerate(patterns)
+                if pattern.is_dense is dense
+            ]
+            for dense in (False, True)
+        ]
+        self._needles = [(len(patterns) + number, _exactly(needle)) for number, needle in enumerate(needles)]
+        self._blocks = self._make(hyperscan.HS_MODE_BLOCK)
+        self._streams = self._make(hyperscan.HS_MODE_STREAM)
 
     def _make(self, mode: int) -> list["hyperscan.Database"]:
-        databases = [self._cached(mode)] if self._patterns else []
-        if self._needles:
-            first = len(self._patterns)
-            database = hyperscan.Database(mode=mode)
-            count = len(self._needles)
-            expressions = [_exactly(needle) for needle in self._needles]
-            database.compile(expressions=expressions, ids=list(range(first, first + count)), flags=[FLAGS] * count)
-            databases.append(database)
-        return databases
-
-    def _cached(self, mode: int) -> "hyperscan.Database":
-        path = compiled.place(self._patterns, engine=f"hyperscan {hyperscan.__version__} {mode}")
-        stored = compiled.load(path)
-        if stored is not None:
-            database = hyperscan.loadb(stored, mode)
-            database.scratch = hyperscan.Scratch(database)
-            return database
-        database = hyperscan.Database(mode=mode)
-        count = len(self._patterns)
-        database.compile(expressions=self._patterns, ids=list(range(count)), flags=[FLAGS] * count)
-        compiled.store(path, hyperscan.dumpb(database))
-        return database
+        databases = [_cached(group, mode) for group in self._groups if group]
+        return databases + ([_compile(self._needles, mode)] if self._needles else [])
 
     def find(self, content: bytes) -> list[Hit]:
         """Every hit in one block."""
         hits: list[Hit] = []
-        for database in self._databases[hyperscan.HS_MODE_BLOCK]:
+        for database in self._blocks:
             database.scan(content, match_event_handler=_note, context=hits)
         return hits
 
     def stream(self) -> Stream:
         """A search over chunks."""
-        return _Streams(self._databases[hyperscan.HS_MODE_STREAM])
+        return _Streams(self._streams)
+
+
+def _compile(group: list[tuple[int, bytes]], mode: int) -> "hyperscan.Database":
+    database = hyperscan.Database(mode=mode)
+    numbers, expressions = zip(*group, strict=True)
+    database.compile(expressions=list(expressions), ids=list(numbers), flags=[FLAGS] * len(group))
+    return database
+
+
+def _cached(group: list[tuple[int, bytes]], mode: int) -> "hyperscan.Database":
+    path = compiled.place([b"%d:%s" % one for one in group], engine=f"hyperscan {hyperscan.__version__} {mode}")
+    stored = compiled.load(path)
+    if stored is not None:
+        database = hyperscan.loadb(stored, mode)
+        database.scratch = hyperscan.Scratch(database)
+        return database
+    database = _compile(group, mode)
+    compiled.store(path, hyperscan.dumpb(database))
+    return database
 
 
 def _exactly(needle: bytes) -> bytes:

@@ -47,18 +47,21 @@ class Reader:
 
     def _piece(self, view: View) -> list[tuple[Match, View]]:
         texts = [(readable(view.content), view.via or ("normalisation",))]
-        for label, text in expand(view.content, self._encoded(view.content)):
+        for label, text in expand(view.content, *self._encoded(view.content)):
             texts.append((readable(text[:ENCODED_MOST]), (*view.via, label)))
         found: list[tuple[Match, View]] = []
         for text, via in texts:
             for shown in (text, unleet(text)):
                 where = View(view.surface, view.where, shown, via)
-                matches = [match for number, end in self._engine.find(shown) if (match := self._detector.confirm(number, end, where))]
+                matches = [
+                    match for number, end in self._engine.find(shown) if (match := self._detector.confirm(number, end, where))
+                ]
                 found += [(match, where) for match in settle(matches)]
         return found
 
-    def _encoded(self, content: bytes) -> list[tuple[str, int]]:
-        return sorted(((ENCODED[number], end) for number, end in self._signs.find(content)), key=lambda sign: sign[1])
+    def _encoded(self, content: bytes) -> tuple[list[int], list[tuple[str, int]]]:
+        hits = sorted(self._signs.find(content), key=lambda hit: hit[1])
+        return [end for number, end in hits if number == 0], [(ENCODED[number], end) for number, end in hits if number]
 
 
 @dataclass(frozen=True, slots=True)

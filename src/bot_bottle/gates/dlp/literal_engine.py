@@ -92,5 +92,3 @@ class _Overlapping(Stream):
         self._base += len(content) - keep
         self._kept = content[len(content) - keep :]
         return hits
-
-

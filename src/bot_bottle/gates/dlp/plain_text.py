@@ -15,7 +15,9 @@ _LOOKALIKES = {
 """Letters of other scripts that look like Latin ones (a part of Unicode UTS 39 confusables), and typographic quotes."""
 
 _TABLE = {ord(char): plain for char, plain in _LOOKALIKES.items()}
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]|[\U000e0100-\U000e01ef]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]|[\U000e0100-\U000e01ef]"
+)
 _TAG = re.compile("[\U000e0020-\U000e007e]+")
 _BLANKS = re.compile(rb"[ \t\r\n\x0b\x0c\xa0]+|(?:\\[nrt])+")
 _LEET = bytes.maketrans(b"013457@$!", b"oieastasi")

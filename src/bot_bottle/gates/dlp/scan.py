@@ -40,6 +40,7 @@ class Scanner:
     def __init__(
         self, detectors: Sequence[Detector], *, key: bytes, secrets: Sequence[own.OwnSecret] = (), engine: str = "", decoding: bool = True
     ) -> None:  # fmt: skip
+        self._decoding = decoding
         patterns: list[Pattern] = []
         self._owners: list[_Owner] = []
         for kind in (kind for kind in TRIGGERS if decoding and kind != "sealed"):
@@ -75,7 +76,11 @@ class Scanner:
 
     def _matches(self, view: View, hits: Sequence[Hit], budget: list[int]) -> Iterator[tuple[Match, View]]:
         signs: list[tuple[str, int]] = []
+        runs: list[int] = []
         for number, end in hits:
+            if number == 0 and self._decoding:  # by far the most frequent hit
+                runs.append(end)
+                continue
             if number >= len(self._owners):
                 yield self._own(number - len(self._owners), end), view
                 continue
@@ -90,12 +95,15 @@ class Scanner:
             if view.surface in detector.looks_at:
                 for match in detector.look(view):
                     yield match, view
-        if signs:
-            yield from self._inside(view, signs, budget)
+        if runs or signs:
+            yield from self._inside(view, runs, signs, budget)
 
-    def _inside(self, view: View, signs: list[tuple[str, int]], budget: list[int]) -> Iterator[tuple[Match, View]]:
+    def _inside(
+        self, view: View, runs: list[int], signs: list[tuple[str, int]], budget: list[int]
+    ) -> Iterator[tuple[Match, View]]:
+        runs.sort()
         signs.sort(key=lambda sign: sign[1])
-        for label, text in expand(view.content, signs):
+        for label, text in expand(view.content, runs, signs):
             budget[0] -= len(text)
             if budget[0] < 0 or len(view.via) >= DEPTH:
                 yield Match("unscannable", "too-deep", "Encodings inside encodings beyond the limit", 0, 0), view

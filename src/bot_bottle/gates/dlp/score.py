@@ -18,7 +18,9 @@ from bot_bottle.gates.dlp.incoming import Reader
 from bot_bottle.gates.dlp.records import Kind, View
 from bot_bottle.gates.dlp.scan import Scanner
 
-STOPPING: frozenset[Kind] = frozenset(("own", "canary", "format", "exfil", "evasion", "unscannable", "injection", "command", "chain", "pin"))
+STOPPING: frozenset[Kind] = frozenset(
+    ("own", "canary", "format", "exfil", "evasion", "unscannable", "injection", "command", "chain", "pin")
+)
 """Kinds that stop something under the strict policy that is scored: formats block, injection block, ask counts as stopped."""
 
 Decider = Literal["dlp", "egress"]
@@ -90,7 +92,10 @@ class Judge:
 
     def _findings(self, case: Case) -> Iterator[Any]:  # Any: findings and matches both have kind and rule
         payload = case.payload
-        if case.kind in {"mcp_tool_call", "mcp_tool_sequence", "mcp_tool_definition", "mcp_tool_result", "mcp_input", "mcp_tool"} or "jsonrpc_messages" in payload:
+        if (
+            case.kind in {"mcp_tool_call", "mcp_tool_sequence", "mcp_tool_definition", "mcp_tool_result", "mcp_input", "mcp_tool"}
+            or "jsonrpc_messages" in payload
+        ):
             yield from self._messages(payload.get("jsonrpc_messages", []))
         elif "agent_card" in payload:
             yield from self._reader.read((View("tool", "the agent card", views.all_texts(payload["agent_card"])),))
@@ -99,7 +104,9 @@ class Judge:
             yield from self._frames(payload["frames"])
         elif "response_body" in payload:
             text = payload["response_body"]
-            yield from self._reader.read((View("response", "the response", (text if isinstance(text, str) else json.dumps(text)).encode()),))
+            yield from self._reader.read(
+                (View("response", "the response", (text if isinstance(text, str) else json.dumps(text)).encode()),)
+            )
         else:
             yield from self._request(payload)
 
@@ -137,7 +144,12 @@ class Judge:
                     payload = base64.b64decode(payload)
                 except binascii.Error:
                     pass
-            frame = Frame(opcode=str(one.get("opcode", "text")), payload=payload, fin=bool(one.get("fin", True)), rsv1=bool(one.get("rsv1", False)))
+            frame = Frame(
+                opcode=str(one.get("opcode", "text")),
+                payload=payload,
+                fin=bool(one.get("fin", True)),
+                rsv1=bool(one.get("rsv1", False)),
+            )
             joined, seen, matches = joined.take(frame)
             yield from matches
             yield from self._scanner.scan(seen)

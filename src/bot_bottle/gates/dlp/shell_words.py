@@ -20,12 +20,18 @@ _EMPTY = re.compile(r"\$(?:[@*0-9]|\{[@*0-9]\})|\$\(\)|``")
 _BACKTICK = re.compile(r"`([^`]{1,200})`")
 _SUBSTITUTED = re.compile(r"\$\(\s*([^()]{1,200}?)\s*\)")
 _ECHO = re.compile(r"^(?:/usr)?(?:/bin/)?(?:echo|printf)\s+(?:-[neE]+\s+)?(?:['\"]?%[sb]['\"]?\s+)?(.{1,200})$")
-_ASSIGNMENT = re.compile(r"(?:^|[;&|\n]|\b(?:export|local|declare|set)\s)\s*([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]*)")
+_ASSIGNMENT = re.compile(
+    r"(?:^|[;&|\n]|\b(?:export|local|declare|set)\s)\s*([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]*)"
+)
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)(?::(\d+):(\d+))?\}|([A-Za-z_][A-Za-z0-9_]*))")
 _BRACES = re.compile(r"\{([^{}\s]{1,200},[^{}\s]{1,200})\}")
-_QUOTED_WORD = re.compile(r"(?<=[\w/.~-])(?:''|\"\")(?=[\w/.~-])|(?<=\w)['\"](\w{1,40})['\"](?=\w|$|\s)|(?:^|(?<=[\s;|&(]))(['\"])(\w{1,40})\2(?=\w)")
+_QUOTED_WORD = re.compile(
+    r"(?<=[\w/.~-])(?:''|\"\")(?=[\w/.~-])|(?<=\w)['\"](\w{1,40})['\"](?=\w|$|\s)|(?:^|(?<=[\s;|&(]))(['\"])(\w{1,40})\2(?=\w)"
+)
 _BACKSLASH = re.compile(r"(?<=[\w/])\\(?=[\w])|(?:^|(?<=[\s;|&(]))\\(?=[a-z])")
-_DECODE = re.compile(r"(?:echo|printf)\s+(?:-[neE]+\s+)?[\"']?([A-Za-z0-9+/=_-]{8,})[\"']?\s*\|\s*(base64|openssl|base32|xxd|rev|tr)\b[^|;]*|(?:base64|base32)\s+(?:-d|-D|--decode)\s*<<<\s*[\"']?([A-Za-z0-9+/=]{8,})[\"']?")
+_DECODE = re.compile(
+    r"(?:echo|printf)\s+(?:-[neE]+\s+)?[\"']?([A-Za-z0-9+/=_-]{8,})[\"']?\s*\|\s*(base64|openssl|base32|xxd|rev|tr)\b[^|;]*|(?:base64|base32)\s+(?:-d|-D|--decode)\s*<<<\s*[\"']?([A-Za-z0-9+/=]{8,})[\"']?"
+)
 
 
 def plain(command: str) -> str:

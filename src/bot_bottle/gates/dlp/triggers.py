@@ -6,14 +6,16 @@ RUN = 20
 """A run of letters and digits this long may be base64, base32 or hex: 15 bytes or more of content."""
 
 TRIGGERS: dict[str, Pattern] = {
-    "run": Pattern(f"(?:^|[^A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{RUN}}}"),
+    "run": Pattern(f"(?:^|[^A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{RUN}}}", is_dense=True),
     "percent": Pattern("%[0-9A-Fa-f]{2}", ("%",)),
     "escape": Pattern(r"\\(?:u00[2-7][0-9a-fA-F]|x[2-7][0-9a-fA-F]|[01][0-7][0-7]|u\{[2-7][0-9a-fA-F]\}|/[A-Za-z0-9])", ("\\",)),
     "entity": Pattern(r"&#(?:x[2-7][0-9a-fA-F]|[0-9]{2,3});", ("&#",)),
     "quoted-printable": Pattern("(?:=[0-9A-F]{2}){6}"),
     "utf-16": Pattern(r"(?:[\x20-\x7e]\x00){8}|(?:\x00[\x20-\x7e]){8}"),
-    "spaced": Pattern(r"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){12}"),
-    "zero-width": Pattern(r"\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad", ("\xe2\x80", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad")),
+    "spaced": Pattern(r"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){12}", is_dense=True),
+    "zero-width": Pattern(
+        r"\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad", ("\xe2\x80", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad")
+    ),
     "full-width": Pattern(r"(?:\xef\xbc[\x81-\xbf]|\xef\xbd[\x80-\x9e]){4}"),
     "gzip": Pattern(r"\x1f\x8b\x08"),
     "zstd": Pattern(r"\x28\xb5\x2f\xfd"),

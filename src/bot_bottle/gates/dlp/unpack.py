@@ -101,31 +101,42 @@ def is_sealed_zip(packed: bytes) -> bool:
     return packed[:4] == b"PK\x03\x04" and len(packed) > 8 and bool(packed[6] & 1)
 
 
-MARKS: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
-    (b"\x1f\x8b\x08", gunzip),
-    (b"\x28\xb5\x2f\xfd", unzstd),
-    (b"PK\x03\x04", unzip),
-    (b"BZh", unbzip2),
-    (b"\xfd7zXZ\x00", unxz),
-    (b"\x78\x01", gunzip),
-    (b"\x78\x5e", gunzip),
-    (b"\x78\x9c", gunzip),
-    (b"\x78\xda", gunzip),
-)
-"""What a compressed text starts with, and what opens it."""
+MARKS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gunzip,
+    b"\x28\xb5": unzstd,
+    b"PK": unzip,
+    b"BZ": unbzip2,
+    b"\xfd7": unxz,
+    b"\x78\x01": gunzip,
+    b"\x78\x5e": gunzip,
+    b"\x78\x9c": gunzip,
+    b"\x78\xda": gunzip,
+}
+"""The first two bytes of a compressed text, and what opens it."""
+
+RAW_ENDINGS = frozenset((1, 3, 5))
+"""The first three bits of raw deflate whose only block is the last one, as short texts have it."""
+
+BROTLI_STARTS = frozenset((0xB, 0xD, 0xF))
+"""The low four bits of a brotli text with a window of 22 (what every encoder takes by default), 23 or 24 bits (RFC 7932 9.1)."""
 
 
 def opened(packed: bytes) -> list[bytes]:
     """The text itself, and what it opens to when it is compressed, forwards or backwards."""
     texts = [packed]
-    for candidate in (packed, packed[::-1]):
-        for mark, opener in MARKS:
-            if candidate.startswith(mark):
-                texts.append(opener(candidate))
+    if len(packed) < 6:
+        return texts
+    if opener := MARKS.get(packed[:2]):
+        texts.append(opener(packed))
+    if opener := MARKS.get(packed[:-3:-1]):
+        texts.append(opener(packed[::-1]))
     if len(packed) <= GUESS and not packed.isascii():
-        for candidate in (packed, packed[::-1]):
-            texts += [inflate(candidate), unbrotli(candidate)]
-    return [text for text in texts if text]
+        for first, backwards in ((packed[0], False), (packed[-1], True)):
+            if first & 7 in RAW_ENDINGS:
+                texts.append(inflate(packed[::-1] if backwards else packed))
+            if first & 15 in BROTLI_STARTS:
+                texts.append(unbrotli(packed[::-1] if backwards else packed))
+    return [text for text in texts if text] if len(texts) > 1 else texts
 
 
 def open_as(encoding: str, packed: bytes) -> bytes | None:

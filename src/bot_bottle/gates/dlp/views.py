@@ -39,13 +39,23 @@ def head_views(request: Outgoing) -> Iterator[View]:
         yield View("header", "the host name in upper case", host.upper())
     yield View("url", "the URL", request.target.encode("utf-8", "replace"))
     if request.headers:
-        yield View("header", "the headers", "\n".join(f"{name}: {value}" for name, value in request.headers).encode("utf-8", "replace"))
+        yield View(
+            "header", "the headers", "\n".join(f"{name}: {value}" for name, value in request.headers).encode("utf-8", "replace")
+        )
     query = request.target.partition("?")[2]
     if query.count("=") > 1:
-        yield View("url", "the URL's parameters, joined", "".join(part.partition("=")[2] for part in query.split("&")).encode("utf-8", "replace"))
+        yield View(
+            "url",
+            "the URL's parameters, joined",
+            "".join(part.partition("=")[2] for part in query.split("&")).encode("utf-8", "replace"),
+        )
     cookies = request.header("cookie")
     if cookies.count(";"):
-        yield View("cookie", "the cookies, joined", "".join(part.partition("=")[2].strip() for part in cookies.split(";")).encode("utf-8", "replace"))
+        yield View(
+            "cookie",
+            "the cookies, joined",
+            "".join(part.partition("=")[2].strip() for part in cookies.split(";")).encode("utf-8", "replace"),
+        )
 
 
 def named_headers(headers: Sequence[tuple[str, str]]) -> Iterator[View]:

@@ -27,7 +27,12 @@ class Hints(Detector):
     def patterns(self) -> tuple[Pattern, ...]:
         names = ("passwd", "password", "secret", "token", "api_?key", "access_?key", "credential")
         anchors = ("passwd", "password", "secret", "token", "apikey", "api_key", "accesskey", "access_key", "credential")
-        return (Pattern(rf"(?i)(?:{'|'.join(names)})[a-z_-]{{0,12}}\\?[\"']?\s{{0,2}}[:=]\s{{0,2}}\\?[\"']?[A-Za-z0-9+/=_.~-]{{12}}", anchors),)
+        return (
+            Pattern(
+                rf"(?i)(?:{'|'.join(names)})[a-z_-]{{0,12}}\\?[\"']?\s{{0,2}}[:=]\s{{0,2}}\\?[\"']?[A-Za-z0-9+/=_.~-]{{12}}",
+                anchors,
+            ),
+        )
 
     def confirm(self, number: int, end: int, view: View) -> Match | None:
         match = _ASSIGNED.search(view.content, max(end - 64, 0), end + 200)

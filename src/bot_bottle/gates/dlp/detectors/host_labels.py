@@ -19,7 +19,9 @@ _HEX = re.compile(r"(?:[0-9a-f]{2}){4,31}")
 _BASE32 = re.compile(r"[a-z2-7]{16,63}")
 _TEXT = re.compile(rb"[\x20-\x7e]+")
 _DENSE = re.compile(rb"[A-Za-z0-9 _.:/@=+$!-]+")
-_KNOWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|baf[ky][a-z2-7]{50,}|k51[a-z0-9]{50,}|xn--.*|[a-z2-7]{56}")
+_KNOWN = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|baf[ky][a-z2-7]{50,}|k51[a-z0-9]{50,}|xn--.*|[a-z2-7]{56}"
+)
 _SECOND_LEVEL = frozenset(("co", "com", "org", "net", "gov", "ac", "edu", "or", "ne", "go"))
 
 

@@ -143,7 +143,9 @@ def is_mention(content: bytes, start: int, end: int) -> bool:
     before, after = content[max(start - AROUND, 0) : start], content[end : end + AROUND]
     if before.rfind(b"<!--") > before.rfind(b"-->"):
         return False
-    is_quoted = _opens_quote(before) and any(mark in after[:160] for mark in (b'"', b"'", b"`", b"</code", b"</pre", b"</q", b"</blockquote"))
+    is_quoted = _opens_quote(before) and any(
+        mark in after[:160] for mark in (b'"', b"'", b"`", b"</code", b"</pre", b"</q", b"</blockquote")
+    )
     return is_quoted and _TALK.search(before + b" " + after) is not None
 
 

@@ -10,7 +10,9 @@ from bot_bottle.gates.dlp.records import Match, View
 NEAR = 2048
 """Bytes around a number in which a word must say what it is; a CSV header may be some rows away."""
 
-_CARD = re.compile(rb"(?<![0-9A-Za-z.])[2-6][0-9]{3}(?:[ -]?[0-9]{4}){2}[ -]?[0-9]{1,7}(?![0-9A-Za-z.])|(?<![0-9A-Za-z.])3[47][0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{5}(?![0-9A-Za-z.])")
+_CARD = re.compile(
+    rb"(?<![0-9A-Za-z.])[2-6][0-9]{3}(?:[ -]?[0-9]{4}){2}[ -]?[0-9]{1,7}(?![0-9A-Za-z.])|(?<![0-9A-Za-z.])3[47][0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{5}(?![0-9A-Za-z.])"
+)
 _CARD_WORD = re.compile(rb"(?i)card|\bpan\b|cvv|cvc|credit|visa|mastercard|amex|discover|expir|payment")
 _SSN = re.compile(rb"(?<![0-9A-Za-z.-])([0-8][0-9]{2})-([0-9]{2})-([0-9]{4})(?![0-9A-Za-z.-])")
 _SSN_WORD = re.compile(rb"(?i)ssn|social.?security|tax.?id|taxpayer")

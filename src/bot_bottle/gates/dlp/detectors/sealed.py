@@ -24,7 +24,11 @@ class Sealed(Detector):
         content = view.content
         if number == 1:
             start = end - 4
-            return Match("unscannable", "encrypted-zip", "Encrypted zip archive", start, end) if is_sealed_zip(content[start : start + 32]) else None
+            return (
+                Match("unscannable", "encrypted-zip", "Encrypted zip archive", start, end)
+                if is_sealed_zip(content[start : start + 32])
+                else None
+            )
         start = max(end - SAMPLE, 0)
         # Archives begin their view; a PGP or age message may stand anywhere but fills lines of its own.
         if content[start:end].startswith((b"Rar", b"7z")) and end > 8:

@@ -18,17 +18,27 @@ class SeedPhrase(Detector):
 
     @property
     def patterns(self) -> tuple[Pattern, ...]:
-        return (Pattern(r"(?:[a-z]{3,8}(?: |\n|, |\\n|\r\n|,|\", ?\"|[0-9]{1,2}[.)] ?)){11}[a-z]{3}"),)
+        return (Pattern(r"(?:[a-z]{3,8}(?: |\n|, |\\n|\r\n|,|\", ?\"|[0-9]{1,2}[.)] ?)){11}[a-z]{3}", is_dense=True),)
 
     def confirm(self, number: int, end: int, view: View) -> Match | None:
-        low = max(end - 240, 0)
-        text = view.content[low : end + 320].replace(b"\\n", b"  ")
-        words = [(match.group(), low + match.start(), low + match.end()) for match in re.finditer(rb"[a-z]+", text)]
-        known = [seed_index(word.decode()) is not None for word, _, _ in words]
+        low = max(end - 200, 0)
+        dozen = _words(view.content, low, end + 8)[-14:]
+        if sum(seed_index(word) is not None for word, _, _ in dozen) < LENGTHS[-1]:
+            return None
+        words = _words(view.content, low, end + 320)
+        known = [seed_index(word) is not None for word, _, _ in words]
         for first in range(len(words)):
             for count in LENGTHS:
                 if first + count > len(words) or not all(known[first : first + count]):
                     continue
-                if is_seed_phrase([word.decode() for word, _, _ in words[first : first + count]]):
-                    return Match("format", "bip39", f"Wallet seed phrase of {count} words", words[first][1], words[first + count - 1][2])
+                if is_seed_phrase([word for word, _, _ in words[first : first + count]]):
+                    return Match(
+                        "format", "bip39", f"Wallet seed phrase of {count} words", words[first][1], words[first + count - 1][2]
+                    )
         return None
+
+
+def _words(content: bytes, low: int, high: int) -> list[tuple[str, int, int]]:
+    """Words and their places; a JSON escape is a blank."""
+    text = content[low:high].replace(b"\\n", b"  ")
+    return [(match.group().decode(), low + match.start(), low + match.end()) for match in re.finditer(rb"[a-z]+", text)]

@@ -49,7 +49,12 @@ Row = tuple[str, str, str, str]
 
 
 def rows(
-    issuer: str, source: str, *entries: Row, check: Callable[[str], bool] | None = None, edges: bool = False, grade: Grade = "certain"
+    issuer: str,
+    source: str,
+    *entries: Row,
+    check: Callable[[str], bool] | None = None,
+    edges: bool = False,
+    grade: Grade = "certain",
 ) -> tuple[Format, ...]:
     """The formats of one issuer, described in one document."""
     return tuple(
