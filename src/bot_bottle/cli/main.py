@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "doctor": "doctor:doctor",
     "completion": "lifecycle:completion",
     "agents": "agents:agents",
+    "dlp": "dlp:dlp",
     "init": "manifest:init",
     "schema": "manifest:schema",
     "trust": "manifest:trust",

@@ -8,7 +8,7 @@ from typing import Any
 from bot_bottle.gates.dlp.records import Match
 
 _SECRET_PATH = re.compile(
-    r"(?i)(?:^|[/\\~ \"'=])\.env(?:$|[^a-z/]|\.(?!example|sample|template|dist))|\.ssh(?:$|[/\\\"' ])|\.aws(?:$|[/\\])|\.gnupg|\.kube[/\\]config|\.netrc|\.npmrc|\.pypirc|"
+    r"(?i)(?:^|[/\\~ \"'=])\.env(?:$|[^a-z./]|\.(?!example|sample|template|dist))|\.ssh(?:$|[/\\\"' ])|\.aws(?:$|[/\\])|\.gnupg|\.kube[/\\]config|\.netrc|\.npmrc|\.pypirc|"
     r"\.git-credentials|\.docker[/\\]config|\.config[/\\]gcloud|/etc/(?:passwd|shadow|sudoers)|/proc/[^/]+/environ|id_(?:rsa|dsa|ecdsa|ed25519)|"
     r"\.(?:pem|key|p12|pfx|kdbx|jks|keystore|ppk)(?:$|[\"' ])|credentials?(?:\.(?:json|ya?ml|ini|csv|toml)|$|[\"' ])|secrets?\.(?:json|ya?ml|env|toml|txt|yml)|"
     r"passwords?\.(?:txt|csv|json|xlsx?|db)|service[-_]?account[^/]*\.json|wallet\.(?:dat|json)|cookies\.sqlite|login ?data|keychain|\.bash_history|\.zsh_history|terraform\.tfstate|shadow$"

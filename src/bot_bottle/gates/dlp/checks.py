@@ -12,6 +12,7 @@ from importlib.resources import files
 from string import ascii_lowercase, ascii_uppercase, digits
 
 BASE62 = digits + ascii_uppercase + ascii_lowercase
+_HEXADECIMAL = frozenset("0123456789abcdefx-")
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -28,7 +29,8 @@ def classes(text: str) -> int:
 
 def is_random(text: str) -> bool:
     """Looks drawn at random: two kinds of characters at least, and nearly as varied as its length allows."""
-    return len(text) >= 8 and classes(text) >= 2 and entropy(text) >= 0.72 * min(math.log2(len(text)), 5.5)
+    most = 4.0 if set(text.lower()) <= _HEXADECIMAL else 5.5
+    return len(text) >= 8 and classes(text) >= 2 and entropy(text) >= 0.72 * min(math.log2(len(text)), most)
 
 
 def has_github_checksum(token: str) -> bool:

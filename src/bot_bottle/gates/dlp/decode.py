@@ -29,7 +29,9 @@ _DIGIT = re.compile(rb"[0-9]")
 _PIECE = re.compile(rb"[a-z]+|[A-Z]+")
 _FIELD = re.compile(rb"[^\s\"'<>{}|`\x00]+")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
-_SPACED = re.compile(rb"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){10,}[A-Za-z0-9]{1,3}")
+_SPACED = re.compile(rb"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){10,}[A-Za-z0-9]{1,3}|(?:[!-~][ ,]){11,}[!-~]")
+_DECIMAL = re.compile(rb"(?:[0-9]{2,3}[ ,;]{1,2}){7,}[0-9]{2,3}")
+_HEX_LIST = re.compile(rb"(?:0x[0-9a-fA-F]{2}[ ,;]{0,2}){8,}")
 _UTF16 = re.compile(rb"(?:[^\x00]\x00|\x00[^\x00])+")
 _ESCAPE = re.compile(rb"\\(?:u00([0-9a-fA-F]{2})|x([0-9a-fA-F]{2})|([0-3][0-7][0-7])|u\{([0-9a-fA-F]{2})\}|(/))")
 _QUOTED = re.compile(rb"=([0-9A-F]{2})|=\r?\n")
@@ -74,7 +76,7 @@ def from_run(run: bytes) -> Iterator[tuple[str, bytes]]:
         yield from _base32s(_BASE32, run)
     yield from _base64s(run)
     if len(run) <= SHORT:
-        yield from _base64s(run.strip(b"=")[::-1])
+        yield from _base64s(run[::-1])
 
 
 def is_name(run: bytes) -> bool:
@@ -83,7 +85,7 @@ def is_name(run: bytes) -> bool:
 
 
 def _base64s(run: bytes) -> Iterator[tuple[str, bytes]]:
-    body = run.rstrip(b"=").translate(_URL_SAFE)
+    body = run.translate(_URL_SAFE, b"=")
     for skip in range(4):
         part = body[skip:] if skip else body
         rest = len(part) % 4
@@ -127,7 +129,11 @@ def _field(content: bytes, end: int, pattern: re.Pattern[bytes] = _FIELD) -> re.
 def _whole_field(undo: Callable[[bytes], bytes], pattern: re.Pattern[bytes] = _FIELD) -> Decoder:
     def decode(content: bytes, end: int) -> tuple[int, int, list[bytes]]:
         match = _field(content, end, pattern)
-        return (end - 1, end, []) if match is None or match.end() < end else (match.start(), match.end(), [undo(match.group())])
+        if match is None or match.end() < end:
+            return end - 1, end, []
+        text = undo(match.group())
+        fields = [] if text.isascii() else [undo(part.partition(b"=")[2] or part) for part in match.group().split(b"&")]
+        return match.start(), match.end(), [text, *(inner for field in fields for inner in unpack.opened(field)[1:])]
 
     return decode
 
@@ -165,10 +171,20 @@ def from_spaced(content: bytes, end: int) -> tuple[int, int, list[bytes]]:
     match = _SPACED.search(content, low, min(len(content), end + REACH // 4))
     if match is None:
         return low, end, []
-    parts = re.findall(rb"[A-Za-z0-9]+", match.group())
-    decoded = [b"".join(parts)]
-    decoded += [bytes(map(int, parts))] if all(part.isdigit() and 9 <= int(part) <= 126 for part in parts) else []
+    text = match.group()
+    decoded = [text.translate(None, b" :,._-"), text[::2], text[1::2]]
+    for codes in _DECIMAL.finditer(text):
+        decoded.append(bytes(code for code in map(int, re.findall(rb"[0-9]+", codes.group())) if code < 256))
     return match.start(), match.end(), decoded
+
+
+def from_hex_list(content: bytes, end: int) -> tuple[int, int, list[bytes]]:
+    """0x41, 0x42 and so on."""
+    match = _HEX_LIST.search(content, max(end - 48, 0), min(len(content), end + REACH))
+    if match is None:
+        return end - 1, end, []
+    digits = b"".join(re.findall(rb"0x([0-9a-fA-F]{2})", match.group()))
+    return match.start(), match.end(), [binascii.unhexlify(digits)]
 
 
 def from_utf16(content: bytes, end: int) -> tuple[int, int, list[bytes]]:
@@ -177,9 +193,9 @@ def from_utf16(content: bytes, end: int) -> tuple[int, int, list[bytes]]:
     return (end - 1, end, []) if match is None else (match.start(), match.end(), [match.group().replace(b"\0", b"")])
 
 
-def _packed(length: int) -> Decoder:
+def _packed(length: int, most: int = unpack.PACKED) -> Decoder:
     def decode(content: bytes, end: int) -> tuple[int, int, list[bytes]]:
-        return end - length, end, unpack.opened(content[end - length :])[1:]
+        return end - length, end, unpack.opened(content[end - length : end + most])[1:]
 
     return decode
 
@@ -189,11 +205,14 @@ DECODERS: dict[str, tuple[str, Decoder]] = {
     "escape": ("backslash escapes", _whole_field(_unescape)),
     "entity": ("HTML entities", _whole_field(_entities)),
     "quoted-printable": ("quoted-printable", _whole_field(_printable)),
+    "backwards": ("reversal", _whole_field(lambda text: text[::-1])),
+    "hex-list": ("hex", from_hex_list),
     "utf-16": ("UTF-16", from_utf16),
     "spaced": ("separators", from_spaced),
     "zero-width": ("zero-width characters", _whole_field(lambda text: _INVISIBLE.sub(b"", text), _ZERO_FIELD)),
     "full-width": ("full-width letters", _whole_field(_halfwidth, _ZERO_FIELD)),
     "gzip": ("gzip", _packed(3)),
+    "zlib": ("zlib", _packed(2, REACH)),
     "zstd": ("zstd", _packed(4)),
     "zip": ("zip", _packed(4)),
     "bzip2": ("bzip2", _packed(10)),
@@ -202,7 +221,7 @@ DECODERS: dict[str, tuple[str, Decoder]] = {
 
 
 def expand(content: bytes, runs: Sequence[int], signs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, bytes]]:
-    """What is encoded in `content`: (the encoding undone, the decoded texts joined by line ends), one per encoding.
+    """What is encoded in `content`: (the encoding undone, the decoded texts joined by blanks and line ends), one per encoding.
 
     `runs` are the offsets behind the signs of runs, `signs` all other signs, (kind, offset behind it); both in order of offset.
     """
@@ -218,6 +237,6 @@ def expand(content: bytes, runs: Sequence[int], signs: Sequence[tuple[str, int]]
         if texts:
             decoded.setdefault(label, []).extend(texts)
     for label, texts in decoded.items():
-        merged = b"\n".join(text for text in texts if len(text) >= 3)
+        merged = b" \n ".join(text for text in texts if len(text) >= 3)
         if merged and merged != content:
             yield label, merged

@@ -8,6 +8,8 @@ import hyperscan
 from bot_bottle.gates.dlp import compiled
 from bot_bottle.gates.dlp.engine import Engine, Hit, Pattern, Stream
 
+VERSION = str(vars(hyperscan)["__version__"])
+
 FLAGS = hyperscan.HS_FLAG_DOTALL
 """Expressions say `(?i)` themselves where case does not matter."""
 
@@ -54,7 +56,7 @@ def _compile(group: list[tuple[int, bytes]], mode: int) -> "hyperscan.Database":
 
 
 def _cached(group: list[tuple[int, bytes]], mode: int) -> "hyperscan.Database":
-    path = compiled.place([b"%d:%s" % one for one in group], engine=f"hyperscan {hyperscan.__version__} {mode}")
+    path = compiled.place([b"%d:%s" % one for one in group], engine=f"hyperscan {VERSION} {mode}")
     stored = compiled.load(path)
     if stored is not None:
         database = hyperscan.loadb(stored, mode)
@@ -70,8 +72,8 @@ def _exactly(needle: bytes) -> bytes:
     return b"".join(b"\\x%02x" % byte for byte in needle)
 
 
-def _note(number: int, _start: int, end: int, _flags: int, hits: list[Hit]) -> None:
-    hits.append((number, end))
+def _note(number: int, _start: int, end: int, _flags: int, hits: object) -> None:
+    hits.append((number, end))  # type: ignore[attr-defined]  # the list that was given as context
 
 
 class _Streams(Stream):

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import quote
 
 SHORTEST = 8
 """Shorter values would be found by chance in ordinary traffic; they are refused with a warning in the preflight."""
@@ -76,6 +77,7 @@ def encodings(value: bytes) -> Iterator[tuple[str, bytes]]:
     if value.isascii():
         yield "UTF-16", value.decode().encode("utf-16-le")[:-1]
         yield "rot13", codecs.encode(value.decode(), "rot13").encode()
+    yield "percent-encoding", quote(value, safe="").encode()
     yield "JSON", json.dumps(value.decode("latin-1"))[1:-1].encode()
     yield "base85", base64.b85encode(value)[: len(value) // 4 * 5]
     yield "Ascii85", base64.a85encode(value)[: len(value) // 4 * 5]

@@ -6,7 +6,7 @@ The bytes are the attacker's. Whatever cannot be looked at within the bounds is 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bot_bottle.gates.dlp import own
+from bot_bottle.gates.dlp import own, unpack
 from bot_bottle.gates.dlp.decode import expand
 from bot_bottle.gates.dlp.detectors.base import Detector
 from bot_bottle.gates.dlp.engine import Engine, Hit, Pattern, choose_engine
@@ -38,8 +38,14 @@ class Scanner:
     """Detectors and secrets, compiled. One per direction and bottle; a scan keeps no state."""
 
     def __init__(
-        self, detectors: Sequence[Detector], *, key: bytes, secrets: Sequence[own.OwnSecret] = (), engine: str = "", decoding: bool = True
-    ) -> None:  # fmt: skip
+        self,
+        detectors: Sequence[Detector],
+        *,
+        key: bytes,
+        secrets: Sequence[own.OwnSecret] = (),
+        engine: str = "",
+        decoding: bool = True,
+    ) -> None:
         self._decoding = decoding
         patterns: list[Pattern] = []
         self._owners: list[_Owner] = []
@@ -68,7 +74,7 @@ class Scanner:
 
     def judge(self, view: View, hits: Sequence[Hit]) -> Iterator[Finding]:
         """The findings behind the engine's hits in a view, and in what is encoded in it."""
-        if not hits and not self._lookers:
+        if not hits and not self._lookers and view.content.isascii():
             return
         budget = [len(view.content) * GROWTH + FLOOR]
         for match, where in self._matches(view, hits, budget):
@@ -95,6 +101,8 @@ class Scanner:
             if view.surface in detector.looks_at:
                 for match in detector.look(view):
                     yield match, view
+        if not view.via and 0 < len(view.content) <= unpack.GUESS and not view.content.isascii():
+            yield from self._opened(view, budget)
         if runs or signs:
             yield from self._inside(view, runs, signs, budget)
 
@@ -104,12 +112,25 @@ class Scanner:
         runs.sort()
         signs.sort(key=lambda sign: sign[1])
         for label, text in expand(view.content, runs, signs):
-            budget[0] -= len(text)
-            if budget[0] < 0 or len(view.via) >= DEPTH:
-                yield Match("unscannable", "too-deep", "Encodings inside encodings beyond the limit", 0, 0), view
-                return
-            inner = View(view.surface, view.where, text, (*view.via, label))
-            yield from self._matches(inner, self.engine.find(text), budget)
+            if label == "reversal" and label in view.via:
+                continue
+            yield from self._decoded(view, label, text, budget)
+
+    def _opened(self, view: View, budget: list[int]) -> Iterator[tuple[Match, View]]:
+        """A small view that is itself compressed, with or without a mark."""
+        for text in unpack.opened(view.content)[1:]:
+            yield from self._decoded(view, "compression", text, budget)
+
+    def _decoded(self, view: View, label: str, text: bytes, budget: list[int]) -> Iterator[tuple[Match, View]]:
+        budget[0] -= len(text)
+        if budget[0] < 0 or len(view.via) >= DEPTH or (len(text) >= unpack.LIMIT and label in unpack.NAMES):
+            yield (
+                Match("unscannable", "too-deep", "Encodings inside encodings, or a compressed text, beyond the limit", 0, 0),
+                view,
+            )
+            return
+        inner = View(view.surface, view.where, text, (*view.via, label))
+        yield from self._matches(inner, self.engine.find(text), budget)
 
     def _own(self, number: int, end: int) -> Match:
         needle = self._needles[number]

@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from bot_bottle.errors import BadUsage
@@ -22,8 +23,6 @@ STOPPING: frozenset[Kind] = frozenset(
     ("own", "canary", "format", "exfil", "evasion", "unscannable", "injection", "command", "chain", "pin")
 )
 """Kinds that stop something under the strict policy that is scored: formats block, injection block, ask counts as stopped."""
-
-Decider = Literal["dlp", "egress"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,18 +75,31 @@ def read_cases(folder: Path) -> list[Case]:
     return cases
 
 
+Refuses = Callable[[str], str | None]
+"""Why the gate would not dial a URL's host whatever the rules allow (an address of this network), or None."""
+
+RULES_ONLY = "needs a deny rule of the egress gate: nothing in the content"
+ADDRESS_ONLY = "an address the egress gate does not dial: nothing in the content"
+
+
 class Judge:
     """The scanners, made once, and one method per kind of case."""
 
-    def __init__(self, *, engine: str = "") -> None:
+    def __init__(self, *, engine: str = "", refuses: Refuses | None = None) -> None:
         self._scanner = Scanner(OUTGOING, key=b"score", engine=engine)
         self._reader = Reader(key=b"score", engine=engine)
+        self._refuses = refuses
 
     def score(self, case: Case) -> Scored:
         """What stops this case."""
         if "domain_blocklist" in case.tags:
-            return Scored(case=case, stopped_by=(), out_of_scope="a deny rule of the egress gate, not content")
+            return Scored(case=case, stopped_by=(), out_of_scope=RULES_ONLY)
         rules = {one.rule for one in self._findings(case) if one.kind in STOPPING}
+        url = str(case.payload.get("url", ""))
+        if self._refuses is not None and url and (why := self._refuses(url)):
+            rules.add(f"egress: {why}")
+        elif not rules and "ssrf" in " ".join(case.tags) and case.malicious:
+            return Scored(case=case, stopped_by=(), out_of_scope=ADDRESS_ONLY)
         return Scored(case=case, stopped_by=tuple(sorted(rules)))
 
     def _findings(self, case: Case) -> Iterator[Any]:  # Any: findings and matches both have kind and rule
@@ -140,10 +152,8 @@ class Judge:
         for one in frames:
             payload = str(one.get("payload", "")).encode()
             if one.get("encoding") == "base64":
-                try:
+                with contextlib.suppress(binascii.Error):
                     payload = base64.b64decode(payload)
-                except binascii.Error:
-                    pass
             frame = Frame(
                 opcode=str(one.get("opcode", "text")),
                 payload=payload,
@@ -153,3 +163,48 @@ class Judge:
             joined, seen, matches = joined.take(frame)
             yield from matches
             yield from self._scanner.scan(seen)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One category's score."""
+
+    category: str
+    malicious: int = 0
+    caught: int = 0
+    benign: int = 0
+    stopped: int = 0
+    apart: int = 0
+
+
+CAUGHT_BAR = 0.95
+APART_BAR = 0.10
+
+
+def table(scored: Sequence[Scored]) -> list[Row]:
+    """A row per category, in order of name, and the sum as the last."""
+    rows = {
+        name: _row(name, [one for one in scored if one.case.category == name])
+        for name in sorted({one.case.category for one in scored})
+    }
+    return [*rows.values(), _row("all", scored)]
+
+
+def _row(name: str, scored: Sequence[Scored]) -> Row:
+    inside = [one for one in scored if not one.out_of_scope]
+    bad = [one for one in inside if one.case.malicious]
+    good = [one for one in inside if not one.case.malicious]
+    return Row(
+        category=name,
+        malicious=len(bad),
+        caught=sum(bool(one.stopped_by) for one in bad),
+        benign=len(good),
+        stopped=sum(bool(one.stopped_by) for one in good),
+        apart=len(scored) - len(inside),
+    )
+
+
+def meets_bars(scored: Sequence[Scored]) -> bool:
+    """At least 95 % of the malicious caught, nothing harmless stopped, at most 10 % listed apart."""
+    whole = _row("all", scored)
+    return whole.stopped == 0 and whole.caught >= CAUGHT_BAR * whole.malicious and whole.apart <= APART_BAR * len(scored)

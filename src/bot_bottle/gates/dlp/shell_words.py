@@ -30,7 +30,7 @@ _QUOTED_WORD = re.compile(
 )
 _BACKSLASH = re.compile(r"(?<=[\w/])\\(?=[\w])|(?:^|(?<=[\s;|&(]))\\(?=[a-z])")
 _DECODE = re.compile(
-    r"(?:echo|printf)\s+(?:-[neE]+\s+)?[\"']?([A-Za-z0-9+/=_-]{8,})[\"']?\s*\|\s*(base64|openssl|base32|xxd|rev|tr)\b[^|;]*|(?:base64|base32)\s+(?:-d|-D|--decode)\s*<<<\s*[\"']?([A-Za-z0-9+/=]{8,})[\"']?"
+    r"(?:echo|printf)\s+(?:-[neE]+\s+)?[\"']?([A-Za-z0-9+/=_-]{8,})[\"']?\s*\|\s*(base64|openssl|base32|xxd|rev|tr)\b[^|;]*|(?:(?:base64|base32)\s+(?:-d|-D|--decode)|(rev))\s*<<<\s*[\"']?([A-Za-z0-9+/=]{2,})[\"']?"
 )
 
 
@@ -76,7 +76,7 @@ def _substituted(text: str) -> str:
         inner = match.group(1).strip()
         echoed = _ECHO.match(inner)
         if echoed:
-            return _unescape(echoed.group(1).strip("'\""))
+            return _unescape(str(echoed.group(1)).strip("'\""))
         return inner if re.fullmatch(r"[\w./-]+", inner) and _is_first(text, match.start()) else match.group()
 
     return _SUBSTITUTED.sub(one, _BACKTICK.sub(one, text))
@@ -88,7 +88,7 @@ def _is_first(text: str, at: int) -> bool:
 
 
 def _expanded(text: str) -> str:
-    names = {name: value.strip("'\"") for name, value in _ASSIGNMENT.findall(text)}
+    names: dict[str, str] = {name: value.strip("'\"") for name, value in _ASSIGNMENT.findall(text)}
 
     def variable(match: re.Match[str]) -> str:
         name = match.group(1) or match.group(4)
@@ -105,7 +105,7 @@ def _decoded(text: str) -> str:
     """What `echo … | base64 -d` and its like would print, in place of the pipe's first part."""
 
     def one(match: re.Match[str]) -> str:
-        packed, tool = match.group(1) or match.group(3), match.group(2) or "base64"
+        packed, tool = match.group(1) or match.group(4), match.group(2) or match.group(3) or "base64"
         try:
             if tool in {"base64", "openssl"}:
                 return base64.b64decode(packed + "=" * (-len(packed) % 4)).decode()

@@ -12,12 +12,15 @@ TRIGGERS: dict[str, Pattern] = {
     "entity": Pattern(r"&#(?:x[2-7][0-9a-fA-F]|[0-9]{2,3});", ("&#",)),
     "quoted-printable": Pattern("(?:=[0-9A-F]{2}){6}"),
     "utf-16": Pattern(r"(?:[\x20-\x7e]\x00){8}|(?:\x00[\x20-\x7e]){8}"),
-    "spaced": Pattern(r"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){12}", is_dense=True),
+    "spaced": Pattern(r"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){12}|(?:[!-~][ ,]){12}", is_dense=True),
+    "backwards": Pattern(r"(?:^|[^%0-9a-fA-Fxu])(?:[0-9a-fA-F]{2}(?:%|x\\|00u\\)){4}", ("%", "\\")),
+    "hex-list": Pattern(r"(?:0x[0-9a-fA-F]{2}[ ,;]{0,2}){8}", ("0x",)),
     "zero-width": Pattern(
         r"\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad", ("\xe2\x80", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad")
     ),
     "full-width": Pattern(r"(?:\xef\xbc[\x81-\xbf]|\xef\xbd[\x80-\x9e]){4}"),
     "gzip": Pattern(r"\x1f\x8b\x08"),
+    "zlib": Pattern(r"\x78(?:[\x01\x9c\xda]|\x5e[^\x20-\x7e])"),
     "zstd": Pattern(r"\x28\xb5\x2f\xfd"),
     "zip": Pattern(r"PK\x03\x04"),
     "bzip2": Pattern(r"BZh[1-9]1AY&SY"),

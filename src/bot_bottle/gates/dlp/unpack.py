@@ -5,13 +5,19 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 LIMIT = 8 * 1024 * 1024
-"""Most bytes that one compressed text may open to; the rest is not looked at, and `is_bomb` says so."""
+"""Most bytes that one compressed text may open to. One that reaches it is not known to its end, which is a finding."""
+
+PACKED = 16 * 1024 * 1024
+"""Most bytes of compressed text that are opened from one place."""
 
 GUESS = 64 * 1024
 """Formats without a mark at their start are tried on texts up to this size only."""
+
+NESTED = 3
+"""Compressions inside compressions that are opened."""
 
 MEMBERS = 200
 """Most files of one archive that are read."""
@@ -101,6 +107,9 @@ def is_sealed_zip(packed: bytes) -> bool:
     return packed[:4] == b"PK\x03\x04" and len(packed) > 8 and bool(packed[6] & 1)
 
 
+NAMES = frozenset(("gzip", "zlib", "zstd", "zip", "bzip2", "xz", "compression"))
+"""Encodings that make text smaller, by the labels that views carry."""
+
 MARKS: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gunzip,
     b"\x28\xb5": unzstd,
@@ -121,22 +130,31 @@ BROTLI_STARTS = frozenset((0xB, 0xD, 0xF))
 """The low four bits of a brotli text with a window of 22 (what every encoder takes by default), 23 or 24 bits (RFC 7932 9.1)."""
 
 
-def opened(packed: bytes) -> list[bytes]:
-    """The text itself, and what it opens to when it is compressed, forwards or backwards."""
+def opened(packed: bytes, depth: int = NESTED) -> list[bytes]:
+    """The text itself, and what it opens to when it is compressed, forwards or backwards, also several times."""
     texts = [packed]
-    if len(packed) < 6:
+    if len(packed) < 6 or depth == 0:
         return texts
+    for text in _openings(packed):
+        if text:
+            texts += opened(text, depth - 1)
+    return texts
+
+
+def _openings(packed: bytes) -> Iterator[bytes]:
     if opener := MARKS.get(packed[:2]):
-        texts.append(opener(packed))
+        yield opener(packed)
     if opener := MARKS.get(packed[:-3:-1]):
-        texts.append(opener(packed[::-1]))
+        yield opener(packed[::-1])
     if len(packed) <= GUESS and not packed.isascii():
-        for first, backwards in ((packed[0], False), (packed[-1], True)):
-            if first & 7 in RAW_ENDINGS:
-                texts.append(inflate(packed[::-1] if backwards else packed))
-            if first & 15 in BROTLI_STARTS:
-                texts.append(unbrotli(packed[::-1] if backwards else packed))
-    return [text for text in texts if text] if len(texts) > 1 else texts
+        if packed[0] & 7 in RAW_ENDINGS:
+            yield inflate(packed)
+        if packed[-1] & 7 in RAW_ENDINGS:
+            yield inflate(packed[::-1])
+        if packed[0] & 15 in BROTLI_STARTS:
+            yield unbrotli(packed)
+        if packed[-1] & 15 in BROTLI_STARTS:
+            yield unbrotli(packed[::-1])
 
 
 def open_as(encoding: str, packed: bytes) -> bytes | None:

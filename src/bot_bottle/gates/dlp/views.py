@@ -45,7 +45,7 @@ def head_views(request: Outgoing) -> Iterator[View]:
     query = request.target.partition("?")[2]
     if query.count("=") > 1:
         yield View(
-            "url",
+            "query",
             "the URL's parameters, joined",
             "".join(part.partition("=")[2] for part in query.split("&")).encode("utf-8", "replace"),
         )

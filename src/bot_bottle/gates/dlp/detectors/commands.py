@@ -32,6 +32,10 @@ _VERB = re.compile(
 )
 
 
+_GLOB = re.compile(r"(?:^|[;&|(\n]|\bsudo\s)\s*/[\w/]*[?*\[][^\s=]*\s")
+"""A command's name written with wildcards: /???/c?t."""
+
+
 class Commands(Detector):
     """A harmful command, or one that was taken apart so that a filter would not recognise it."""
 
@@ -46,5 +50,5 @@ class Commands(Detector):
         for rule, title, expression in _HARMFUL:
             if expression.search(shown):
                 yield Match("command", f"command:{rule}", title, 0, whole)
-        if is_disguised(command) and _VERB.search(shown):
+        if (is_disguised(command) and _VERB.search(shown)) or _GLOB.search(shown):
             yield Match("command", "command:disguised", "Command taken apart to get past filters", 0, whole)

@@ -11,7 +11,9 @@ from bot_bottle.gates.dlp.records import Match, View
 AROUND = 4096
 """Bytes around a name in which the other lines of the dump are."""
 
-_LINE = re.compile(rb"(?:^|[\n\r]|\\n|\\r)[ \t]*(?:export |set |declare -x )?([A-Z][A-Z0-9_]{1,60})=[\"']?([^\n\r\\\"']{1,300})")
+_LINE = re.compile(
+    rb"(?:^|[\n\r\"';]|\\n|\\r)[ \t]*(?:export |set |declare -x )?([A-Z][A-Z0-9_]{1,60})=[\"']?([^\n\r\\\"']{1,300})"
+)
 _SECRET_NAME = re.compile(rb"SECRET|TOKEN|PASSWORD|PASSWD|API_?KEY|PRIVATE_KEY|ACCESS_KEY|CREDENTIAL|DATABASE_URL|DSN")
 _SYSTEM_NAMES = frozenset((b"PATH", b"HOME", b"USER", b"SHELL", b"PWD", b"HOSTNAME", b"LANG", b"LOGNAME"))
 

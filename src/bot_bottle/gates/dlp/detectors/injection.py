@@ -67,14 +67,20 @@ RULES: tuple[Rule, ...] = (
          rf"(?:{SEND})(?: [a-z0-9'.,/$_-]+){{0,6}} (?:{SECRETS})(?: [a-z0-9'.,/$_-]+){{0,6}} (?:to|at|via|using|through|in|into|as|with)(?: [a-z]+){{0,4}} ?(?:https?://|the (?:url|endpoint|server|webhook|address|link|query|following)|attacker|[a-z0-9._-]+@[a-z0-9.-]+|url|param|request|response)",
          ("http", "url", "endpoint", "server", "webhook", "address", "following", "attacker", "@", "link", "query", "param", "request", "response")),
     Rule("read-secrets", "Order to read secrets", "strong",
-         r"(?:output|read|print|open|cat|include|return|show|send|dump|display|access|extract|steal|retrieve|fetch|collect)(?: (?:the|all|your|any|contents?|content|of|from|its|user's|user|full|entire|file|out|me|complete))* (?:/etc/(?:passwd|shadow)|~?/?\.ssh(?:/[a-z_.]+)?|id_rsa|~?/?\.aws/credentials|\.env(?: file)?\b|environment variables|env vars|ssh keys?|private keys?|api keys|credentials (?:file|store))",
-         ("/etc/", ".ssh", "id_rsa", ".aws", ".env", "environment var", "env vars", "ssh key", "private key", "api keys", "credentials ")),
+         r"(?:output|read|print|open|cat|include|return|show|send|dump|display|access|extract|steal|retrieve|fetch|collect)(?: (?:the|all|your|any|contents?|content|of|from|its|user's|user|full|entire|file|out|me|complete))* (?:/etc/(?:passwd|shadow)|~?/?\.ssh(?:/[a-z_.]+)?|id_rsa|~?/?\.aws/credentials|\.env file\b|ssh keys?|private keys?)",
+         ("/etc/", ".ssh", "id_rsa", ".aws", ".env", "ssh key", "private key")),
+    Rule("read-environment", "Order to show the environment", "weak",
+         r"(?:output|print|include|send|dump|display|extract|steal|reveal|leak|append)(?: (?:the|all|your|any|contents?|of|from|full|entire|me|complete|current|available))* (?:environment variables|env vars|api keys|credentials|access tokens|secrets)",
+         ("environment var", "env vars", "api keys", "credentials", "access tokens", "secrets")),
     Rule("call-tool", "Order to call a tool", "strong",
-         r"(?:you (?:must|should|need to|have to|are required to|will)|must|please|immediately|first|now|always|then|also|next)(?: (?:now|first|then|also|immediately|always|silently|please))* (?:call|invoke|use|execute|run|trigger)(?: [a-z]+){0,2} [`\"']?[a-z0-9_-]+[`\"']?(?: [a-z]+)? ?(?:tool|function|command|shell|api|plugin)\b(?:(?: [^ .]+){0,8} (?:https?://|curl|wget|bash|url)|(?: [a-z]+){0,2} (?:with|to run|to send|to read|to fetch))",
+         r"(?:you (?:must|should|need to|have to|are required to|will)|must|please|immediately|first|now|always|then|also|next)(?: (?:now|first|then|also|immediately|always|silently|please))* (?:call|invoke|use|execute|run|trigger)(?: [a-z]+){0,2} [`\"']?[a-z0-9_-]+[`\"']?(?: [a-z]+)? ?(?:tool|function|command|shell|api|plugin)\b(?:(?: [^ .]+){0,8} (?:https?://|curl |wget |bash )| to (?:run|send|read|upload|delete|forward|exfiltrate) )",
          ("tool", "function", "command", "shell", "api", "plugin")),
-    Rule("run-command", "Order to run a command", "strong",
+    Rule("run-command", "Order to run a command", "weak",
          r"(?:execute|run|perform|issue|type|enter|paste|invoke)(?: (?:the|this|following|command|silently|also|in|a|shell|terminal|bash|tool|these|code|and|:))*[: ]{1,3}[`\"']{0,3} ?(?:\$ )?(?:curl|wget|nc|ncat|bash -[ci]|sh -c|powershell|python3? -c|node -e|rm -rf|chmod|scp|cat (?:~|/)|env \||printenv|base64 |eval|sudo)\b",
          ("curl", "wget", "nc", "bash", "sh -c", "powershell", "python", "node", "rm -rf", "chmod", "scp", "cat ", "env", "base64", "eval", "sudo")),
+    Rule("run-theft", "Order to run a command that sends or destroys", "strong",
+         r"(?:execute|run|perform|issue|paste|invoke|call)[^\n]{0,60}(?:curl|wget|nc|fetch) [^\n]{0,120}(?:\$\(|`|@/|@~|\$\{?[a-z_]*(?:key|token|secret|pass)|/etc/passwd|\.ssh|\.env\b|\.aws)|(?:execute|run|perform|issue|invoke)[^\n]{0,40}rm -[rf]{2} (?:/|~)",
+         ("curl", "wget", "nc ", "fetch", "rm -")),
     Rule("secrecy", "Order to keep something from the user", "strong",
          r"(?:(?:do not|don't|never|must not|without|avoid) (?:tell|mention|inform|reveal|disclose|notify|alert|show|telling|mentioning|informing|revealing|disclosing|notifying|alerting|asking|report|warn|let)(?: (?:this|that|it|any of this|about|to|about this))*(?: to)? (?:the |your |any )?(?:user|human|operator|developer|owner|victim))|(?:keep|hide) (?:this|it|these)(?: [a-z]+){0,4} (?:secret|hidden|from the user)|silently (?:execute|run|send|call|read|forward|post|upload|include|append|perform|copy|add|invoke|fetch|curl)",
          ("user", "human", "operator", "developer", "owner", "victim", "secret", "hidden", "silently")),
@@ -104,7 +110,7 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 _TALK = re.compile(
-    rb"attack|injection|inject|jailbreak|example|such as|pattern|phrase|defend|detect|malicious|adversar|security research|red.?team|vulnerab|exploit|"
+    rb"attack|injection|inject|jailbreak|for example|example:|an example|examples|such as|pattern|phrase|defend|detect|malicious|adversar|security research|red.?team|vulnerab|exploit|"
     rb"payload|technique|guardrail|mitigat|sanitiz|filter for|scan for|called|known as|e\.g\."
 )
 AROUND = 240
@@ -143,17 +149,20 @@ def is_mention(content: bytes, start: int, end: int) -> bool:
     before, after = content[max(start - AROUND, 0) : start], content[end : end + AROUND]
     if before.rfind(b"<!--") > before.rfind(b"-->"):
         return False
-    is_quoted = _opens_quote(before) and any(
+    is_json = content[:1] in {b"{", b"["}
+    is_quoted = _opens_quote(before, is_json=is_json) and any(
         mark in after[:160] for mark in (b'"', b"'", b"`", b"</code", b"</pre", b"</q", b"</blockquote")
     )
     return is_quoted and _TALK.search(before + b" " + after) is not None
 
 
-def _opens_quote(before: bytes) -> bool:
+def _opens_quote(before: bytes, *, is_json: bool) -> bool:
     """An odd number of quotation marks before the phrase, or a quoting element left open."""
     for opening, closing in ((b"<code", b"</code"), (b"<pre", b"</pre"), (b"<q>", b"</q>"), (b"<blockquote", b"</blockquote")):
         if before.rfind(opening) > before.rfind(closing):
             return True
+    if is_json:  # its quotation marks are structure; quotes inside its strings are escaped
+        return before[-80:].count(b'\\"') % 2 == 1
     tail = before[-80:]
     return any(tail.count(mark) % 2 == 1 for mark in (b'"', b"`")) or re.search(rb"(?:^|[\s(:])'[^']*$", tail) is not None
 

@@ -55,22 +55,26 @@ def _spelled(part: bytes) -> tuple[str, str] | None:
 
 def _text(part: bytes) -> tuple[str, str] | None:
     """base64 of text that is no address: image proxies put addresses there."""
-    if not _BASE64.fullmatch(part):
-        return None
+    text = _decoded(part) if _BASE64.fullmatch(part) else None
+    is_text = text is not None and b"://" not in text and not text.startswith(b"{")
+    return ("url-base64-text", "Text in base64 in a URL's path") if is_text else None
+
+
+def _decoded(part: bytes) -> bytes | None:
+    """What the part spells in base64, when that is text."""
     body = part.rstrip(b"=")
     try:
         text = base64.b64decode(body + b"=" * (-len(body) % 4), altchars=b"-_")
     except binascii.Error:
         return None
-    is_text = _PLAIN.fullmatch(text) and b"://" not in text and not text.startswith(b"{")
-    return ("url-base64-text", "Text in base64 in a URL's path") if is_text else None
+    return text if _PLAIN.fullmatch(text) else None
 
 
 def _random(part: bytes) -> tuple[str, str] | None:
     if len(part) < RANDOM or len(part) > 512 or not _LETTERS.fullmatch(part):
         return None
     text = part.decode()
-    if classes(text) < 3 or entropy(text) < BITS or is_content_address(text):
+    if classes(text) < 3 or entropy(text) < BITS or is_content_address(text) or _decoded(part) is not None:
         return None
     return "url-random-segment", "Long random segment in a URL's path"
 

@@ -15,8 +15,6 @@ BACK = 4096
 AHEAD = 8192
 """How far behind it a token may go on."""
 
-_LETTER = re.compile(rb"[A-Za-z0-9]")
-
 
 class Tokens(Detector):
     """One pattern per format; the confirming match starts at the format's prefix."""
@@ -48,7 +46,7 @@ def _prefixed(entry: Format, content: bytes, end: int) -> Match | None:
     while start >= 0:
         match = expression.match(content, start, min(end + AHEAD, len(content)))
         if match is not None and match.end() >= end:
-            is_inside = entry.edges and (_is_letter(content, start - 1) or _is_letter(content, match.end()))
+            is_inside = entry.edges and (_touches(entry.edges, content, start - 1) or _touches(entry.edges, content, match.end()))
             if not is_inside and (entry.check is None or entry.check(match.group().decode("latin-1"))):
                 return _match(entry, start, match.end())
         start = content.rfind(prefix, max(end - BACK, 0), start)
@@ -74,5 +72,5 @@ def _match(entry: Format | Shaped, start: int, end: int) -> Match:
     return Match(kind=kind, rule=entry.name, title=entry.title, start=start, end=end)  # type: ignore[arg-type]  # kind is one of two literals
 
 
-def _is_letter(content: bytes, at: int) -> bool:
-    return 0 <= at < len(content) and _LETTER.match(content, at) is not None
+def _touches(edges: str, content: bytes, at: int) -> bool:
+    return 0 <= at < len(content) and re.match(edges.encode(), content[at : at + 1]) is not None

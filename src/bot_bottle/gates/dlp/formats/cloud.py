@@ -1,6 +1,6 @@
 """Clouds, platforms, databases, networks and observability."""
 
-from bot_bottle.gates.dlp.formats.record import AN, B64, HEX, LN, UN, URL, UUID, Format, rows
+from bot_bottle.gates.dlp.formats.record import AN, HEX, LETTERS, LN, UN, URL, UUID, Format, rows
 
 CLOUD: tuple[Format, ...] = (
     # Access key ids are base32; the looser alphabet also covers the examples that documentation uses.
@@ -11,10 +11,13 @@ CLOUD: tuple[Format, ...] = (
         ("aws-temporary-key", "temporary access key ID", "ASIA", f"{UN}{{16}}"),
         ("aws-bearer", "service bearer token", "ABIA", f"{UN}{{16}}"),
         ("aws-context-key", "context-specific credential", "ACCA", f"{UN}{{16}}"),
-        edges=True,
+        edges=UN,
     ),
     *rows(
-        "AWS", "AWS Bedrock user guide, API keys", ("aws-bedrock", "Bedrock API key", "ABSK", "[A-Za-z0-9+/=]{100,}"), edges=True
+        "AWS",
+        "AWS Bedrock user guide, API keys",
+        ("aws-bedrock", "Bedrock API key", "ABSK", "[A-Za-z0-9+/=]{100,}"),
+        edges=LETTERS,
     ),
     *rows(
         "AWS", "AWS STS API reference, session token", ("aws-session", "session token", "IQoJb3JpZ2lu", "[A-Za-z0-9+/=]{100,}")
@@ -23,7 +26,7 @@ CLOUD: tuple[Format, ...] = (
         "Google",
         "Google Cloud docs, API keys; OAuth 2.0 for web server apps; Cloud Storage HMAC keys",
         ("google-api", "API key", "AIza", f"{URL}{{35}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows(
         "Google",
@@ -44,26 +47,29 @@ CLOUD: tuple[Format, ...] = (
         "Alibaba Cloud",
         "Alibaba Cloud RAM docs, AccessKey pair",
         ("alibaba-access-key", "AccessKey ID", "LTAI", f"{AN}{{17,24}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows(
-        "Tencent Cloud", "Tencent Cloud CAM docs, API keys", ("tencent-secret-id", "SecretId", "AKID", f"{AN}{{32}}"), edges=True
+        "Tencent Cloud",
+        "Tencent Cloud CAM docs, API keys",
+        ("tencent-secret-id", "SecretId", "AKID", f"{AN}{{32}}"),
+        edges=LETTERS,
     ),
     *rows(
         "Volcengine",
         "Volcengine IAM docs, access keys",
         ("volcengine-access-key", "access key", "AKLT", f"{AN}{{43,}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows(
         "Yandex Cloud",
         "Yandex Cloud IAM docs, token formats",
         ("yandex-api", "API key", "AQVN", f"{URL}{{35,38}}"),
         ("yandex-static", "static access key", "YCAJE", f"{URL}{{20}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows("Yandex Cloud", "Yandex Cloud IAM docs, IAM token", ("yandex-iam", "IAM token", "t1.", f"{URL}{{60,}}.{URL}{{86}}")),
-    *rows("Scaleway", "Scaleway docs, API keys", ("scaleway-access", "access key", "SCW", f"{UN}{{17}}"), edges=True),
+    *rows("Scaleway", "Scaleway docs, API keys", ("scaleway-access", "access key", "SCW", f"{UN}{{17}}"), edges=LETTERS),
     *rows(
         "Cloudflare",
         "Cloudflare docs, Origin CA keys; API token formats",
@@ -87,7 +93,7 @@ CLOUD: tuple[Format, ...] = (
         "Backblaze",
         "Backblaze B2 docs, application keys",
         ("backblaze-key", "application key", "K00", "[0-9]{1}[A-Za-z0-9/+]{27}"),
-        edges=True,
+        edges=LETTERS,
         grade="hint",
     ),
     *rows(
@@ -95,7 +101,7 @@ CLOUD: tuple[Format, ...] = (
         "Databricks docs, Personal access tokens",
         ("databricks-pat", "personal access token", "dapi", f"{HEX}{{32}}"),
         ("databricks-oauth", "OAuth secret", "dose", f"{HEX}{{32}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows(
         "PlanetScale",

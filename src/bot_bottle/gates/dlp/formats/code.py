@@ -1,6 +1,6 @@
 """Code hosts, package registries, CI and deployment: tokens that change or publish code."""
 
-from bot_bottle.gates.dlp.formats.record import AN, B64, HEX, LN, UN, URL, UUID, Format, rows
+from bot_bottle.gates.dlp.formats.record import AN, B64, HEX, LETTERS, LN, URL, UUID, Format, rows
 
 CODE: tuple[Format, ...] = (
     # The CRC-32 at the end of GitHub's classic tokens is not asked for: tokens from test doubles and older servers lack it.
@@ -36,7 +36,7 @@ CODE: tuple[Format, ...] = (
         ("atlassian-api", "API token", "ATATT3", "[A-Za-z0-9_=-]{60,}"),
         ("bitbucket-app", "Bitbucket app password", "ATBB", f"{AN}{{32}}"),
         ("bitbucket-access", "Bitbucket access token", "ATCTT3", "[A-Za-z0-9_=-]{60,}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows("npm", "npm docs, About access tokens; GitHub blog 2021-09-23", ("npm-access", "access token", "npm_", f"{AN}{{36}}")),
     *rows(
@@ -49,7 +49,7 @@ CODE: tuple[Format, ...] = (
         "Cargo registry",
         "crates index, token format of 2020-07",
         ("cargo-api", "API token", "cio", f"{AN}{{32}}"),
-        edges=True,
+        edges=LETTERS,
         grade="hint",
     ),
     *rows("Clojars", "Clojars wiki, Deploy tokens", ("clojars-deploy", "deploy token", "CLOJARS_", f"{HEX}{{60}}")),
@@ -64,9 +64,9 @@ CODE: tuple[Format, ...] = (
         "JFrog help, Access tokens and identity tokens",
         ("artifactory-api", "Artifactory API key", "AKCp", f"{AN}{{69}}"),
         ("artifactory-reference", "reference token", "cmVmdGtu", f"{AN}{{56}}"),
-        edges=True,
+        edges=LETTERS,
     ),
-    *rows("NuGet", "NuGet docs, API keys", ("nuget-api", "API key", "oy2", f"{LN}{{43}}"), edges=True),
+    *rows("NuGet", "NuGet docs, API keys", ("nuget-api", "API key", "oy2", f"{LN}{{43}}"), edges=LETTERS),
     *rows(
         "Buildkite",
         "Buildkite docs, API access tokens",

@@ -14,7 +14,7 @@ class Format:
     """A token format: a literal prefix and a tail in RE2's syntax.
 
     The tail is a sequence of literal characters and `[class]{n}`, `{n,m}` or `{n,}`, so that its shortest form has a fixed
-    shape. `edges` asks that no letter or digit touches the token: needed where prefixes are plain letters, which also
+    shape. `edges` is a class of characters that must not touch the token: needed where prefixes are plain letters, which also
     occur by chance inside base64. `check` is the checksum or structure.
     """
 
@@ -25,7 +25,7 @@ class Format:
     tail: str
     source: str
     check: Callable[[str], bool] | None = None
-    edges: bool = False
+    edges: str = ""
     grade: Grade = "certain"
 
     @property
@@ -53,7 +53,7 @@ def rows(
     source: str,
     *entries: Row,
     check: Callable[[str], bool] | None = None,
-    edges: bool = False,
+    edges: str = "",
     grade: Grade = "certain",
 ) -> tuple[Format, ...]:
     """The formats of one issuer, described in one document."""
@@ -66,6 +66,9 @@ def rows(
 
 
 AN = "[A-Za-z0-9]"
+LETTERS = AN
+"""The usual `edges`."""
+
 LN = "[a-z0-9]"
 UN = "[A-Z0-9]"
 HEX = "[0-9a-f]"

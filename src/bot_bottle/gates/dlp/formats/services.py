@@ -1,6 +1,6 @@
 """AI providers, messaging, payments and software services."""
 
-from bot_bottle.gates.dlp.formats.record import AN, HEX, LN, URL, UUID, Format, rows
+from bot_bottle.gates.dlp.formats.record import AN, HEX, LETTERS, LN, URL, UUID, Format, rows
 
 AI: tuple[Format, ...] = (
     *rows(
@@ -43,7 +43,7 @@ AI: tuple[Format, ...] = (
     *rows("Firecrawl", "Firecrawl docs, API keys", ("firecrawl-api", "API key", "fc-", f"{HEX}{{32}}")),
     *rows("E2B", "E2B docs, API keys", ("e2b-api", "API key", "e2b_", f"{HEX}{{40}}")),
     *rows("Jina", "Jina docs, API keys", ("jina-api", "API key", "jina_", f"{AN}{{60,}}")),
-    *rows("Voyage", "Voyage AI docs, API keys", ("voyage-api", "API key", "pa-", f"{URL}{{43}}"), edges=True, grade="hint"),
+    *rows("Voyage", "Voyage AI docs, API keys", ("voyage-api", "API key", "pa-", f"{URL}{{43}}"), edges=LETTERS, grade="hint"),
     *rows("ElevenLabs", "ElevenLabs docs, API keys", ("elevenlabs-api", "API key", "sk_", f"{HEX}{{48}}")),
     *rows("Cerebras", "Cerebras docs, API keys", ("cerebras-api", "API key", "csk-", f"{LN}{{40,}}")),
     *rows("LlamaIndex", "LlamaCloud docs, API keys", ("llamacloud-api", "API key", "llx-", f"{AN}{{40,}}")),
@@ -52,7 +52,7 @@ AI: tuple[Format, ...] = (
         "Modal",
         "Modal docs, token ids and secrets",
         ("modal-secret", "token secret", "as-", f"{AN}{{22}}"),
-        edges=True,
+        edges=LETTERS,
         grade="hint",
     ),
     *rows("Weights & Biases", "Weights & Biases docs, API keys", ("wandb-api", "API key", "wandb_v1_", f"{URL}{{60,}}")),
@@ -83,30 +83,30 @@ MESSAGING: tuple[Format, ...] = (
         "Twilio docs, API keys",
         ("twilio-api", "API key SID", "SK", f"{HEX}{{32}}"),
         ("twilio-account", "account SID", "AC", f"{HEX}{{32}}"),
-        edges=True,
+        edges=LETTERS,
         grade="hint",
     ),
-    *rows("SendGrid", "SendGrid docs, API keys", ("sendgrid-api", "API key", "SG.", f"{URL}{{22}}.{URL}{{43}}"), edges=True),
-    *rows("Mailgun", "Mailgun docs, API keys", ("mailgun-api", "private API key", "key-", f"{HEX}{{32}}"), edges=True),
+    *rows("SendGrid", "SendGrid docs, API keys", ("sendgrid-api", "API key", "SG.", f"{URL}{{22}}.{URL}{{43}}"), edges=LETTERS),
+    *rows("Mailgun", "Mailgun docs, API keys", ("mailgun-api", "private API key", "key-", f"{HEX}{{32}}"), edges=LETTERS),
     *rows(
         "Brevo",
         "Brevo docs, API and SMTP keys",
         ("brevo-api", "API key", "xkeysib-", f"{HEX}{{64}}-{AN}{{16}}"),
         ("brevo-smtp", "SMTP key", "xsmtpsib-", f"{HEX}{{64}}-{AN}{{16}}"),
     ),
-    *rows("Resend", "Resend docs, API keys", ("resend-api", "API key", "re_", f"{AN}{{8}}_{AN}{{24}}"), edges=True),
+    *rows("Resend", "Resend docs, API keys", ("resend-api", "API key", "re_", f"{AN}{{8}}_{AN}{{24}}"), edges=LETTERS),
     *rows(
         "Meta",
         "Meta developer docs, Access tokens",
         ("meta-access", "Graph API access token", "EAA", f"{AN}{{100,}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows("Pinterest", "Pinterest developer docs, Access tokens", ("pinterest-access", "access token", "pina_", f"{AN}{{32,}}")),
     *rows(
         "X",
         "X developer docs, OAuth 2.0 bearer token",
         ("x-bearer", "app bearer token", "AAAAAAAAAAAAAAAAAAAAA", "[A-Za-z0-9%]{60,}"),
-        edges=True,
+        edges=LETTERS,
     ),
 )
 
@@ -130,7 +130,7 @@ PAYMENTS: tuple[Format, ...] = (
         "Square",
         "Square developer docs, Access tokens",
         ("square-production", "production access token", "EAAA", f"{URL}{{60}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows(
         "PayPal",
@@ -139,7 +139,7 @@ PAYMENTS: tuple[Format, ...] = (
         ("braintree-sandbox", "Braintree sandbox token", "access_token$sandbox$", f"{LN}{{16}}[$]{{1}}{HEX}{{32}}"),
     ),
     *rows(
-        "Adyen", "Adyen docs, API credentials", ("adyen-api", "API key", "AQE", "[a-zA-Z0-9+/]{60,}"), edges=True, grade="hint"
+        "Adyen", "Adyen docs, API credentials", ("adyen-api", "API key", "AQE", "[a-zA-Z0-9+/]{60,}"), edges=LETTERS, grade="hint"
     ),
     *rows(
         "Razorpay",
@@ -164,7 +164,7 @@ PAYMENTS: tuple[Format, ...] = (
         "Mollie docs, API keys",
         ("mollie-live", "live key", "live_", f"{AN}{{30}}"),
         ("mollie-test", "test key", "test_", f"{AN}{{30}}"),
-        edges=True,
+        edges=LETTERS,
         grade="hint",
     ),
     *rows(
@@ -178,7 +178,7 @@ PAYMENTS: tuple[Format, ...] = (
         "EasyPost docs, API keys",
         ("easypost-production", "production key", "EZAK", f"{AN}{{54}}"),
         ("easypost-test", "test key", "EZTK", f"{AN}{{54}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows(
         "Duffel",
@@ -214,7 +214,7 @@ SOFTWARE: tuple[Format, ...] = (
         "Airtable",
         "Airtable docs, Personal access tokens",
         ("airtable-pat", "personal access token", "pat", f"{AN}{{14}}.{HEX}{{64}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows(
         "HubSpot",
@@ -223,7 +223,10 @@ SOFTWARE: tuple[Format, ...] = (
         ("hubspot-eu", "private app token", "pat-eu", f"[0-9]{{1}}-{UUID}"),
     ),
     *rows(
-        "Dropbox", "Dropbox developer docs, OAuth guide", ("dropbox-access", "access token", "sl.", f"{URL}{{130,}}"), edges=True
+        "Dropbox",
+        "Dropbox developer docs, OAuth guide",
+        ("dropbox-access", "access token", "sl.", f"{URL}{{130,}}"),
+        edges=LETTERS,
     ),
     *rows(
         "Typeform",
@@ -231,12 +234,14 @@ SOFTWARE: tuple[Format, ...] = (
         ("typeform-pat", "personal access token", "tfp_", "[A-Za-z0-9_.=-]{44,}"),
     ),
     *rows("Frame.io", "Frame.io docs, Developer tokens", ("frameio-api", "API token", "fio-u-", "[A-Za-z0-9_=-]{64}")),
-    *rows("Lark", "Lark open platform docs, tokens", ("lark-tenant", "tenant access token", "t-g1", f"{AN}{{38}}"), edges=True),
+    *rows(
+        "Lark", "Lark open platform docs, tokens", ("lark-tenant", "tenant access token", "t-g1", f"{AN}{{38}}"), edges=LETTERS
+    ),
     *rows(
         "Asana",
         "Asana developer docs, Personal access tokens",
         ("asana-pat", "personal access token", "2/", f"[0-9]{{15,17}}/[0-9]{{15,17}}:{HEX}{{32}}"),
-        edges=True,
+        edges=LETTERS,
     ),
     *rows("Canva", "Canva developer docs, client secrets", ("canva-secret", "client secret", "cnvca", f"{URL}{{44,}}")),
     *rows("Cal.com", "Cal.com docs, API keys", ("cal-live", "API key", "cal_live_", f"{HEX}{{32}}")),
