@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from bot_bottle.errors import BottleError
 from bot_bottle.host.run import Command, Run
@@ -68,7 +69,9 @@ def _from_file(source: FromFile) -> str:
 
 
 def _from_command(source: FromCommand, *, host: Mapping[str, str], run: Run) -> str:
-    done = run(Command(argv=source.command, env=dict(host), timeout_s=COMMAND_TIMEOUT_S, output_limit=SECRET_LIMIT))
+    # In / because the operator stands in a repository that others wrote: Python imports from there, git reads its settings there.
+    command = Command(argv=source.command, env=dict(host), timeout_s=COMMAND_TIMEOUT_S, output_limit=SECRET_LIMIT, cwd=Path("/"))
+    done = run(command)
     if done.code != 0:
         raise BottleError(f"{described_source(source)} ended with exit code {done.code}")
     return _as_text(done.stdout, described_source(source))

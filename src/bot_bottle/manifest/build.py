@@ -43,14 +43,14 @@ from bot_bottle.manifest.tree import Branch, Items, Node
 DEFAULT_PORT: dict[Scheme, int] = {"https": 443, "http": 80}
 
 
-def build(said: Common, tree: Branch, *, base: Path) -> tuple[Layer, list[Mistake]]:
+def build(said: Common, tree: Branch) -> tuple[Layer, list[Mistake]]:
     """The file as a layer, and what is wrong with the files it names."""
     places = dict(key_places(tree))
     mistakes: list[Mistake] = []
     prompt, reads = said.prompt, []
     if said.prompt_file is not None:
         try:
-            prompt = prompt_text(base, said.prompt_file)
+            prompt = prompt_text(said.prompt_file)
             reads.append((said.prompt_file, sha256(prompt.encode()).hexdigest()))
         except Wrong as wrong:
             mistakes.append(mistake(places["prompt_file"], "prompt_file", wrong, said.prompt_file))
@@ -60,10 +60,10 @@ def build(said: Common, tree: Branch, *, base: Path) -> tuple[Layer, list[Mistak
         except OSError as error:
             key = f"egress.upstream.ca[{index}]"
             mistakes.append(mistake(places[key], key, Wrong(f"the file cannot be read ({error.strerror})"), path))
-    return replace(_layer(said, tree.place.name, places, base=base), prompt=prompt, reads=tuple(reads)), mistakes
+    return replace(_layer(said, tree.place.name, places), prompt=prompt, reads=tuple(reads)), mistakes
 
 
-def _layer(said: Common, label: str, places: dict[str, Place], *, base: Path) -> Layer:
+def _layer(said: Common, label: str, places: dict[str, Place]) -> Layer:
     egress = said.egress or EgressSection()
     workspace = said.workspace if isinstance(said, (Manifest, Policy)) else None
     written = [(f"egress.rules[{index}]", row) for index, row in enumerate(egress.rules or ())]
@@ -81,13 +81,13 @@ def _layer(said: Common, label: str, places: dict[str, Place], *, base: Path) ->
         presets=tuple(egress.presets or ()),
         upstream=_upstream(egress.upstream or UpstreamSection()),
         credentials=tuple(
-            _credential(row, base, places[f"credentials[{index}]"].short) for index, row in enumerate(said.credentials or ())
+            _credential(row, places[f"credentials[{index}]"].short) for index, row in enumerate(said.credentials or ())
         ),
         limits=_limits(said.limits or LimitsSection()),
         env=tuple(sorted((said.env or {}).items())),
         mounts=tuple(Mount(host_path=row.path, guest_path=row.to, writable=bool(row.writable)) for row in said.mounts or ()),
         budget=Budget(usd=said.budget.usd, tokens=said.budget.tokens) if said.budget else None,
-        dlp=_dlp(said.dlp, base) if said.dlp else None,
+        dlp=_dlp(said.dlp) if said.dlp else None,
         places=tuple(places.items()),
     )
 
@@ -138,17 +138,15 @@ def _upstream(section: UpstreamSection) -> Upstream:
     )
 
 
-def _credential(row: CredentialSection, base: Path, where: str) -> Credential:
-    return Credential(
-        name=row.name, source=_source(row.source, base), to=tuple(_target(target) for target in row.to), where=where
-    )
+def _credential(row: CredentialSection, where: str) -> Credential:
+    return Credential(name=row.name, source=_source(row.source), to=tuple(_target(target) for target in row.to), where=where)
 
 
-def _source(section: SecretSection, base: Path) -> SecretSource:
+def _source(section: SecretSection) -> SecretSource:
     if section.env:
         return FromEnv(env=section.env)
     if section.file:
-        return FromFile(file=base / Path(section.file).expanduser())
+        return FromFile(file=section.file)
     if section.command:
         program, *arguments = section.command
         return FromCommand(command=(str(Path(program).expanduser()), *arguments))
@@ -175,6 +173,6 @@ def _limits(section: LimitsSection) -> tuple[tuple[str, float | int | None], ...
     return tuple((name, None if value == "none" else value) for name, value in fields.items() if value is not None)
 
 
-def _dlp(section: DlpSection, base: Path) -> DlpSaid:
-    secrets = tuple(_source(secret, base) for secret in section.secrets or ())
+def _dlp(section: DlpSection) -> DlpSaid:
+    secrets = tuple(_source(secret) for secret in section.secrets or ())
     return DlpSaid(engine=section.engine, secrets=secrets, formats=section.formats, injection=section.injection)

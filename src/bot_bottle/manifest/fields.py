@@ -15,8 +15,8 @@ from bot_bottle.errors import Refused
 from bot_bottle.manifest import hosts, units
 from bot_bottle.manifest.available import AVAILABLE, Available
 from bot_bottle.manifest.globs import check_glob
+from bot_bottle.manifest.host_paths import anything_at, file_at, folder_at, located
 from bot_bottle.manifest.mistakes import Wrong, nearest
-from bot_bottle.manifest.overrides import refuse_own_folders
 from bot_bottle.manifest.spec import AgentName, BackendName, DlpEngine, OnFind, Scheme, WorkspaceMode
 from bot_bottle.manifest.tree import Scalar
 
@@ -268,23 +268,11 @@ def guest_path(value: Value) -> str:
     return word
 
 
-def existing(*, kind: Literal["file", "folder", "any"]) -> Callable[[Value, ValidationInfo], Path]:
-    """A reader of a host path that is there; relative ones start at the file's folder. Links are followed now, not later."""
+def host_path(find: Callable[[Path, str], Path]) -> Callable[[Value, ValidationInfo], Path]:
+    """A reader of a path on the host; relative ones start at the file's folder."""
 
     def read(value: Value, info: ValidationInfo) -> Path:
-        word = text(value)
-        if not word:
-            raise Wrong("the path is empty")
-        try:
-            found = (surroundings(info).base / Path(word).expanduser()).resolve(strict=True)
-            is_file, is_folder = found.is_file(), found.is_dir()
-        except (OSError, RuntimeError, ValueError):
-            raise Wrong(f"there is no such {'file or folder' if kind == 'any' else kind}") from None
-        if (kind == "file" and not is_file) or (kind == "folder" and not is_folder):
-            raise Wrong(f"this is not a {kind}")
-        if kind != "file":
-            refuse_own_folders(found)
-        return found
+        return find(surroundings(info).base, text(value))
 
     return read
 
@@ -328,9 +316,10 @@ Header = Annotated[str, PlainValidator(header), WithJsonSchema({"type": "string"
 Template = Annotated[str, PlainValidator(template), WithJsonSchema({"type": "string", "pattern": "\\{value\\}"})]
 Name = Annotated[str, PlainValidator(name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})]
 Variable = Annotated[str, PlainValidator(variable), WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"})]
-HostFile = Annotated[Path, PlainValidator(existing(kind="file")), WithJsonSchema({"type": "string"})]
-HostFolder = Annotated[Path, PlainValidator(existing(kind="folder")), WithJsonSchema({"type": "string"})]
-HostPath = Annotated[Path, PlainValidator(existing(kind="any")), WithJsonSchema({"type": "string"})]
+HostFile = Annotated[Path, PlainValidator(host_path(file_at)), WithJsonSchema({"type": "string"})]
+HostFolder = Annotated[Path, PlainValidator(host_path(folder_at)), WithJsonSchema({"type": "string"})]
+SecretFile = Annotated[Path, PlainValidator(host_path(located)), WithJsonSchema({"type": "string"})]
+HostPath = Annotated[Path, PlainValidator(host_path(anything_at)), WithJsonSchema({"type": "string"})]
 ConnectFrom = Annotated[str, PlainValidator(pinned_host), WithJsonSchema({"type": "string"})]
 ConnectTo = Annotated[str, PlainValidator(pinned_host), WithJsonSchema({"type": "string", "examples": ["127.0.0.1:8443"]})]
 Proxy = Annotated[str, PlainValidator(proxy), WithJsonSchema({"type": "string", "pattern": "^http://"})]

@@ -38,6 +38,7 @@ from bot_bottle.manifest.fields import (
     Proxy,
     ProxyException,
     SchemeChoice,
+    SecretFile,
     Template,
     Text,
     Time,
@@ -151,7 +152,7 @@ class SecretSection(Section):
 
     env: Variable | None = None
     """An environment variable of yours."""
-    file: Line | None = None
+    file: SecretFile | None = None
     """A file; its content without the last line end. Relative paths start at this file, `~` is your home."""
     command: list[Line] | None = None
     """A program and its arguments; what it prints. It runs on the host as you, without a shell. Named alone it is looked up in

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
-from bot_bottle.host.paths import cache_dir, config_dir, state_dir
-from bot_bottle.host.plain import plain
 from bot_bottle.manifest.available import Available
+from bot_bottle.manifest.host_paths import folder_at, located
 from bot_bottle.manifest.layer import Layer
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest
 from bot_bottle.manifest.spec import AgentName, BackendName, Rule, WorkspaceMode
@@ -61,7 +60,7 @@ def override_layer(overrides: Overrides, *, cwd: Path, available: Available) -> 
         backend=cast(BackendName | None, _choice(reading, "--backend", overrides.backend, available.backends, also="fake")),
         workspace=None
         if overrides.workspace is None
-        else reading.take("-w", overrides.workspace, lambda: folder(cwd, overrides.workspace)),
+        else reading.take("-w", overrides.workspace, lambda: folder_at(cwd, str(overrides.workspace))),
         mode=cast(WorkspaceMode | None, _choice(reading, "--mode", overrides.mode, available.modes)),
         prompt=_prompt(reading, overrides, cwd),
         args=overrides.args or None,
@@ -81,48 +80,25 @@ def override_layer(overrides: Overrides, *, cwd: Path, available: Available) -> 
     return layer, reading.mistakes
 
 
-def folder(base: Path, path: Path | None) -> Path:
-    """An existing folder, absolute, links followed. Relative paths start at `base`."""
-    if path is None or not str(path):
-        raise Wrong("the path is empty")
+def prompt_text(path: Path) -> str:
+    """The content of a prompt file."""
     try:
-        found = (base / path.expanduser()).resolve(strict=True)
-        is_folder = found.is_dir()
-    except (OSError, RuntimeError, ValueError):
-        raise Wrong("there is no such folder") from None
-    if not is_folder:
-        raise Wrong("this is not a folder")
-    refuse_own_folders(found)
-    return found
-
-
-def refuse_own_folders(path: Path) -> None:
-    """No bottle gets the folders in which its own gates keep keys, policy and trust; nor a folder that holds them."""
-    for own in (state_dir(), config_dir(), cache_dir()):
-        private = own.resolve()
-        if private.is_relative_to(path) or path.is_relative_to(private):
-            raise Wrong(
-                f"{plain(str(path), limit=200)} holds bot-bottle's own keys and records, or lies in them",
-                allowed="a project's folder",
-                hide=True,
-            )
-
-
-def prompt_text(base: Path, path: Path) -> str:
-    """The content of a prompt file. Relative paths start at `base`."""
-    try:
-        with open(base / path.expanduser(), "rb") as file:
+        with open(path, "rb") as file:
             content = file.read(PROMPT_LIMIT + 1)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise Wrong(
-            f"the prompt file cannot be read ({error.strerror if isinstance(error, OSError) else 'not a path'})"
-        ) from None
+    except OSError as error:
+        raise Wrong(f"the prompt file cannot be read ({error.strerror})") from None
     if len(content) > PROMPT_LIMIT:
         raise Wrong("the prompt file is too long", allowed=f"at most {PROMPT_LIMIT // 1024} KiB")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise Wrong("the prompt file is not UTF-8 text") from None
+
+
+def _prompt_file(cwd: Path, path: Path) -> str:
+    """A pipe is as good as a file here, and has no name to follow: what is typed is opened."""
+    located(cwd, str(path))
+    return prompt_text(cwd / path.expanduser())
 
 
 def _choice(reading: _Reading, option: str, value: str | None, allowed: tuple[str, ...], also: str = "") -> str | None:
@@ -148,4 +124,4 @@ def _prompt(reading: _Reading, overrides: Overrides, cwd: Path) -> str | None:
         wrong = Wrong("--prompt and --prompt-file do not go together", allowed="one of them")
         reading.mistakes.append(mistake(Place(name="--prompt-file"), "", wrong))
         return None
-    return reading.take("--prompt-file", path, lambda: prompt_text(cwd, path))
+    return reading.take("--prompt-file", path, lambda: _prompt_file(cwd, path))

@@ -32,7 +32,7 @@ def parse(
         said = model.model_validate(fields, context=Surroundings(base=base, available=available))
     except ValidationError as error:
         return None, mistakes + [_explain(one, tree, model, available) for one in error.errors(include_url=False)]
-    layer, more = build(said, tree, base=base)
+    layer, more = build(said, tree)
     mistakes += more
     return (None if mistakes else layer), mistakes
 

@@ -11,9 +11,10 @@ from bot_bottle.errors import BadManifest, Declined
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.available import AVAILABLE, Available
 from bot_bottle.manifest.find import Source, find_manifest, find_policy, read_found, read_named
+from bot_bottle.manifest.host_paths import refuse_own_folders
 from bot_bottle.manifest.layer import Layer, add, add_typed, check_whole, start_from
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, refuse
-from bot_bottle.manifest.overrides import Overrides, override_layer, refuse_own_folders
+from bot_bottle.manifest.overrides import Overrides, override_layer
 from bot_bottle.manifest.spec import BottleSpec
 
 
@@ -97,7 +98,7 @@ def _read_policy(source: Source | None, available: Available) -> tuple[Layer | N
     from bot_bottle.manifest.model import Policy
     from bot_bottle.manifest.parse import parse
 
-    return parse(source.content, label=source.label, base=source.path.parent, model=Policy, available=available)
+    return parse(source.content, label=source.label, base=source.path.parent.resolve(), model=Policy, available=available)
 
 
 def _read_manifest(source: Source | None, available: Available) -> tuple[Layer | None, list[Mistake]]:
@@ -106,7 +107,7 @@ def _read_manifest(source: Source | None, available: Available) -> tuple[Layer |
     from bot_bottle.manifest.model import Manifest
     from bot_bottle.manifest.parse import parse
 
-    return parse(source.content, label=source.label, base=source.path.parent, model=Manifest, available=available)
+    return parse(source.content, label=source.label, base=source.path.parent.resolve(), model=Manifest, available=available)
 
 
 def _judge(checked: Checked, typed: Layer) -> tuple[str, ...]:

@@ -276,6 +276,51 @@ def test_trust_belongs_to_one_path(repository: Path, home: Path) -> None:
         load(Sources(cwd=other))
 
 
+WAYS_OUT = [
+    "workspace: {path: link}",
+    "workspace: {path: inner/../link}",
+    "workspace: {path: inner/link-too}",
+    "mounts: [{path: link, to: /data}]",
+    "mounts: [{path: link/passwd, to: /data}]",
+    "prompt_file: link/passwd",
+    "egress: {upstream: {ca: [link/passwd]}}",
+    "credentials: [{name: a, from: {file: link/passwd}, to: {host: a.example.com}}]",
+    "credentials: [{name: a, from: {file: link/missing}, to: {host: a.example.com}}]",
+]
+
+
+@pytest.mark.parametrize("text", WAYS_OUT)
+def test_a_link_that_a_bottle_left_in_the_repository_hands_out_nothing(text: str, repository: Path) -> None:
+    """Trusted or named, the words of the manifest stay the same: what changed is where a path in it leads."""
+    (repository / "inner").mkdir()
+    (repository / "link").symlink_to("/etc")
+    (repository / "inner" / "link-too").symlink_to("../link")
+    with pytest.raises(BadManifest) as caught:
+        named(repository, text)
+    assert "a symbolic link in the repository leads out of it, to /etc" in caught.value.facts[0]
+
+
+def test_the_same_holds_for_folders_and_files_on_the_command_line(repository: Path) -> None:
+    (repository / "link").symlink_to("/etc")
+    for typed in (Overrides(workspace=Path("link")), Overrides(prompt_file=Path("link/passwd"))):
+        with pytest.raises(BadUsage) as caught:
+            load(Sources(cwd=repository, overrides=typed))
+        assert "leads out of it" in caught.value.facts[0]
+
+
+def test_a_link_within_the_repository_is_followed(repository: Path) -> None:
+    (repository / "inner").mkdir()
+    (repository / "link").symlink_to("inner")
+    assert named(repository, "workspace: {path: link}").spec.workspace.path == repository.resolve() / "inner"
+
+
+def test_a_place_outside_that_is_written_out_is_the_operators_wish(repository: Path) -> None:
+    (repository.parent / "data").mkdir()
+    (repository.parent / "way").symlink_to("/usr/share")
+    spec = named(repository, "mounts: [{path: ../data, to: /a}, {path: ../way, to: /b}, {path: /usr, to: /c}]").spec
+    assert [str(mount.host_path) for mount in spec.mounts] == [str(repository.parent.resolve() / "data"), "/usr/share", "/usr"]
+
+
 def test_search_can_be_left_out(repository: Path) -> None:
     (repository / "bottle.yaml").write_text("agent: codex\n")
     assert load(Sources(cwd=repository, search=False)).spec.agent == "claude"
