@@ -66,7 +66,7 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     build = project["build-system"]["requires"]
     extras = project["project"]["optional-dependencies"]
-    run = [*project["project"]["dependencies"], *build, *extras["dlp"]]
+    run = [*project["project"]["dependencies"], *build, "editables", *extras["dlp"]]  # hatchling asks for editables when it is too late
     everything = resolved([*run, *extras["dev"], *extras["keyring"]])
     needed_to_run = {name: everything.get(name, version) for name, version in resolved(run).items()}
     rest = {name: version for name, version in everything.items() if name not in needed_to_run}
