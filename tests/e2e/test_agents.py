@@ -29,7 +29,7 @@ def look(path):
 for process in filter(str.isdigit, os.listdir("/proc")):
     for name in ("environ", "cmdline", "maps", "status"):
         look(f"/proc/{{process}}/{{name}}")
-for top in (os.path.expanduser("~"), os.getcwd(), "/run", "/tmp", "/etc", "/opt/bot-bottle", "/var/tmp"):
+for top in (os.path.expanduser("~"), os.getcwd(), "/run", "/tmp", "/etc", "/var/tmp"):
     for folder, _, names in os.walk(top):
         for name in names:
             path = os.path.join(folder, name)

@@ -17,7 +17,7 @@ VERSION = "2.1.197"
 WHERE = "agent claude"
 BASE_URL = "ANTHROPIC_BASE_URL"
 PUBLIC_API = "https://api.anthropic.com"
-PROGRAMS = "/opt/bot-bottle/agents/claude"
+PROGRAMS = "/run/bot-bottle/agents/claude"
 """Where the install folder is inside the bottle."""
 
 KEYS = (

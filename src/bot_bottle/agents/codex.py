@@ -17,7 +17,7 @@ VERSION = "0.169.0"
 WHERE = "agent codex"
 BASE_URL = "OPENAI_BASE_URL"
 PUBLIC_API = "https://api.openai.com/v1"
-PROGRAMS = "/opt/bot-bottle/agents/codex"
+PROGRAMS = "/run/bot-bottle/agents/codex"
 """Where the install folder is inside the bottle."""
 
 KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY")

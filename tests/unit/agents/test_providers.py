@@ -61,7 +61,7 @@ def content(plan: AgentProvision, path: str) -> str:
 
 def test_claude_gets_the_prompt_file_and_asks_no_permission() -> None:
     plan = CLAUDE.provision(asked(CLAUDE, prompt="Be brief.", args=("-p", "hello")), INSTALLED)
-    assert plan.command[0].startswith("/opt/bot-bottle/agents/claude/")
+    assert plan.command[0].startswith("/run/bot-bottle/agents/claude/")
     assert plan.command[1:] == (
         "--append-system-prompt-file",
         "/run/bot-bottle/prompt.md",
