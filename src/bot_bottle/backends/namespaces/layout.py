@@ -66,10 +66,11 @@ def mounts_of(
         Bind(host_path=guest_programs, guest_path=GUEST_PROGRAMS),
         Bind(host_path=plan.ca_bundle_file, guest_path="/run/bot-bottle/ca.pem"),
         Bind(host_path=plan.prompt_file, guest_path="/run/bot-bottle/prompt.md"),
+        *(_bind(mount) for mount in plan.agent_provision.mounts),
         Closed(guest_path="/run/bot-bottle"),
         Bind(host_path=plan.stage_dir / "home", guest_path=plan.guest_home, writable=True),
         *workspace,
-        *(_bind(mount) for mount in (*plan.agent_provision.mounts, *plan.spec.mounts)),
+        *(_bind(mount) for mount in plan.spec.mounts),
         Closed(guest_path="/"),
     )
 
