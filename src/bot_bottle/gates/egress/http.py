@@ -123,7 +123,9 @@ def parse_request(raw: bytes) -> RequestHead:
         raise BadHttp("the request line is not METHOD TARGET HTTP/1.1")
     method, minor = found[1].decode("ascii"), int(found[3])
     hosts = [value for name, value in headers if name == "host"]
-    if len(hosts) != 1:
+    if not hosts and method == "CONNECT" and minor == 0:  # Python's http.client before 3.12 tunnels like this
+        headers.append(("host", found[2].decode("latin-1")))
+    elif len(hosts) != 1:
         raise BadHttp(f"a request needs exactly one Host header; this one has {len(hosts)}")
     framing = _framing(headers, minor)
     if isinstance(framing, UntilClose):
