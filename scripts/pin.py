@@ -66,7 +66,8 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     build = project["build-system"]["requires"]
     extras = project["project"]["optional-dependencies"]
-    run = [*project["project"]["dependencies"], *build, "editables", *extras["dlp"]]  # hatchling asks for editables when it is too late
+    # hatchling asks for editables only when it builds
+    run = [*project["project"]["dependencies"], *build, "editables", *extras["dlp"]]
     everything = resolved([*run, *extras["dev"], *extras["keyring"]])
     needed_to_run = {name: everything.get(name, version) for name, version in resolved(run).items()}
     rest = {name: version for name, version in everything.items() if name not in needed_to_run}
