@@ -9,27 +9,33 @@ NO_START = frozenset({"--dry-run", "--help", "-h"})
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    if sys.argv[1:2] == ["run"] and not NO_START.intersection(sys.argv):
-        from bot_bottle.bottles.idle import start_ahead
+    try:
+        if sys.argv[1:2] == ["run"] and not NO_START.intersection(sys.argv):
+            from bot_bottle.bottles.idle import start_ahead
 
-        start_ahead()  # it imports for 0.1 s, while this process does the same
+            start_ahead()  # it imports for 0.1 s, while this process does the same
+        sys.exit(run_verb())
+    except BottleError as error:
+        show(error)
+        sys.exit(error.exit_code)
+
+
+def run_verb() -> int:
+    """Run what the command line names; its exit code."""
     import click
 
     from bot_bottle.cli.main import app
 
     try:
         code = app.main(standalone_mode=False)
-    except BottleError as error:
-        show(error)
-        sys.exit(error.exit_code)
     except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        return ended.exit_code
     except click.Abort:
-        sys.exit(128 + 2)
+        return 128 + 2
     except click.ClickException as error:
         error.show()
-        sys.exit(ExitCode.USAGE)
-    sys.exit(code if isinstance(code, int) else ExitCode.OK)
+        return int(ExitCode.USAGE)
+    return code if isinstance(code, int) else int(ExitCode.OK)
 
 
 def show(error: BottleError) -> None:

@@ -87,8 +87,11 @@ class Stage:
 
 
 def drop_to(uid: int) -> tuple[str, ...]:
-    """The start of an argv that runs the rest as this user, without groups and capabilities."""
-    return ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--inh-caps=-all", "--")
+    """The start of an argv that runs the rest as this user, without groups and capabilities.
+
+    `env` stands between because setpriv itself still has root's rights when it executes; the next program has not.
+    """
+    return ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--inh-caps=-all", "--", "env")
 
 
 def runs(argv: tuple[str, ...]) -> bool:

@@ -20,9 +20,11 @@ from bot_bottle.bottles.prepare import prepare
 from bot_bottle.bottles.secrets import read_secrets, system_keyring
 from bot_bottle.bottles.status import Status, claimed, remove_tree, take_lock, write_status
 from bot_bottle.errors import CannotRunHere
+from bot_bottle.gates.egress.located import located
 from bot_bottle.gates.egress.plan import plan_egress
 from bot_bottle.gates.egress.presets import PresetResult, resolve_presets
 from bot_bottle.host import paths
+from bot_bottle.host.net import lookup
 from bot_bottle.host.run import run
 from bot_bottle.manifest.read import Loaded, Sources, load
 from bot_bottle.manifest.spec import BottleSpec
@@ -129,7 +131,7 @@ def complete(loaded: Loaded, agent: AgentProvider, presets: PresetResult, host: 
     defaults = agent.defaults(host)
     named = {credential.name for credential in spec.credentials}
     added = tuple(one for one in (*presets.credentials, *defaults.credentials) if one.name not in named)
-    rules = (*spec.egress.rules, *presets.rules, *defaults.rules)
+    rules = (*spec.egress.rules, *located(presets.rules, lookup), *defaults.rules)
     return replace(spec, egress=replace(spec.egress, rules=rules), credentials=(*spec.credentials, *added))
 
 

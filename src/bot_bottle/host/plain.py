@@ -1,13 +1,12 @@
 """Text from elsewhere, made fit to be shown: what could move the cursor, hide, or reorder other text is escaped."""
 
-import unicodedata
-
-_ESCAPED_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
-"""Unicode general categories (UAX #44): controls, formats (bidi, zero-width), private, unassigned, surrogates, separators."""
-
 
 def plain(text: str, *, limit: int | None = None, keep_newlines: bool = False) -> str:
-    """`text` with every unprintable character as an escape; cut after `limit` characters of the result, with an ellipsis."""
+    """`text` with every unprintable character as an escape; cut after `limit` characters of the result, with an ellipsis.
+
+    Unprintable is what `str.isprintable` says: controls, formats (bidi, zero-width), private, unassigned, surrogates, and every
+    separator but the space (Unicode general categories, UAX #44).
+    """
     if text.isascii() and text.isprintable():
         shown = text
     else:
@@ -20,6 +19,6 @@ def plain(text: str, *, limit: int | None = None, keep_newlines: bool = False) -
 def _plain_character(character: str, *, keep_newlines: bool) -> str:
     if character == "\n" and keep_newlines:
         return character
-    if unicodedata.category(character) not in _ESCAPED_CATEGORIES:
+    if character.isprintable():
         return character
     return character.encode("unicode_escape").decode("ascii")
