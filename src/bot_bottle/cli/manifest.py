@@ -30,7 +30,7 @@ def init(*, agent: str | None, force: bool) -> None:
         raise BadUsage(f"There is no agent {agent!r}.", facts=(f"The agents are {', '.join(AVAILABLE.agents)}.",))
     folder = repository_top(Path.cwd().resolve(), home=Path.home().resolve())
     path = folder / MANIFEST_NAME
-    if os.path.lexists(path) and not force:
+    if os.path.lexists(path) and (not force or (path.is_dir() and not path.is_symlink())):
         raise BadUsage(f"{path} is there already.", next="Edit it, or replace it with --force.")
     names = {entry.name for entry in os.scandir(folder)}
     text = starter(agent=agent or installed_agent(), presets=presets_for(names))

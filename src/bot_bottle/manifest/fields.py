@@ -292,6 +292,8 @@ def _time(value: Value) -> float:
 _MiB = 1024**2
 _TiB = 1024**4
 
+_HOST_SCHEMA = r"^((\*\*?\.)?[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?)$"
+
 Text = Annotated[str, PlainValidator(text), WithJsonSchema({"type": "string"})]
 Words = Annotated[str, PlainValidator(text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Line = Annotated[str, PlainValidator(one_line), WithJsonSchema({"type": "string", "minLength": 1})]
@@ -300,7 +302,7 @@ Version = Annotated[int, PlainValidator(version), WithJsonSchema({"const": 1})]
 Host = Annotated[
     str,
     PlainValidator(lambda value: hosts.host_pattern(text(value))),
-    WithJsonSchema({"type": "string", "examples": ["api.example.com"]}),
+    WithJsonSchema({"type": "string", "pattern": _HOST_SCHEMA, "examples": ["api.example.com"]}),
 ]
 Port = Annotated[
     int,

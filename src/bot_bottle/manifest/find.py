@@ -50,10 +50,13 @@ def find_policy() -> Source | None:
 
 
 def find_manifest(workspace: Path, *, home: Path) -> Path | None:
-    """The manifest of this folder or of a folder above it, up to the top of its git repository and never at or above `home`."""
+    """The manifest of this folder or of a folder above it, up to the top of its git repository and never at or above `home`.
+
+    A folder of that name is none: a running bottle that shares the workspace may hold the place with one.
+    """
     for folder in _folders(workspace, home=home):
         path = folder / MANIFEST_NAME
-        if os.path.lexists(path):
+        if os.path.lexists(path) and not _is_folder(path):
             return path
         for name in _NEAR_NAMES:
             if os.path.lexists(folder / name):
@@ -114,6 +117,10 @@ def _folders(workspace: Path, *, home: Path) -> list[Path]:
         if folder == home:
             break
     return climbed[:1]
+
+
+def _is_folder(path: Path) -> bool:
+    return stat.S_ISDIR(path.lstat().st_mode)
 
 
 def _label(path: Path) -> str:

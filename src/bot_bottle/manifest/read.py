@@ -70,7 +70,10 @@ def load(sources: Sources, *, available: Available = AVAILABLE) -> Loaded:
     if source is not None and said is not None and sources.manifest is None:
         notices = _judge(Checked(source=source, said=said, policy=policy), typed)
     layers = [layer for layer in (policy_said, said) if layer is not None]
-    return Loaded(spec=_whole(start, layers, typed, []), notices=notices, manifest=source.path if source else None)
+    files = [one.path.resolve() for one in (policy_file, source) if one is not None]
+    files += [path for layer in layers for path, _ in layer.reads]
+    spec = replace(_whole(start, layers, typed, []), read_from=tuple(dict.fromkeys(files)))
+    return Loaded(spec=spec, notices=notices, manifest=source.path if source else None)
 
 
 def check(path: Path, *, available: Available = AVAILABLE) -> Checked:

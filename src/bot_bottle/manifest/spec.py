@@ -176,8 +176,9 @@ class Dlp:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BottleSpec:
-    """Everything the operator asked for, checked and complete. `origin` says which files it came from.
+    """Everything the operator asked for, checked and complete. `origin` names the files it came from.
 
+    `read_from` are those files and the ones they name (prompt, certificates), where they lie: a bottle must not change them.
     `decided_by` pairs a field ("agent", "workspace.mode", "limits.memory") with who set it; what is not listed is the default.
     """
 
@@ -195,4 +196,5 @@ class BottleSpec:
     budget: Budget | None = None
     dlp: Dlp | None = None
     origin: tuple[str, ...] = ()
+    read_from: tuple[Path, ...] = ()
     decided_by: tuple[tuple[str, str], ...] = ()

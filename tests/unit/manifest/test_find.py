@@ -70,6 +70,11 @@ def test_a_pipe_is_refused_without_waiting_for_a_writer(repository: Path) -> Non
         read_found(repository / "bottle.yaml")
 
 
+def test_a_folder_of_that_name_is_no_manifest(repository: Path, home: Path) -> None:
+    (repository / "bottle.yaml").mkdir()
+    assert find_manifest(repository, home=home) is None
+
+
 def test_a_folder_is_refused(repository: Path) -> None:
     (repository / "bottle.yaml").mkdir()
     with pytest.raises(BadManifest, match="cannot be read"):

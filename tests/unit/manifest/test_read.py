@@ -321,6 +321,15 @@ def test_a_place_outside_that_is_written_out_is_the_operators_wish(repository: P
     assert [str(mount.host_path) for mount in spec.mounts] == [str(repository.parent.resolve() / "data"), "/usr/share", "/usr"]
 
 
+def test_the_spec_names_every_file_it_came_from(repository: Path, home: Path) -> None:
+    policy(home, "agent: claude")
+    for name in ("p.md", "ca.pem"):
+        (repository / name).write_text("x")
+    spec = named(repository, "prompt_file: p.md\negress: {upstream: {ca: [ca.pem]}}").spec
+    assert [path.name for path in spec.read_from] == ["policy.yaml", "named.yaml", "p.md", "ca.pem"]
+    assert all(path.is_absolute() for path in spec.read_from)
+
+
 def test_search_can_be_left_out(repository: Path) -> None:
     (repository / "bottle.yaml").write_text("agent: codex\n")
     assert load(Sources(cwd=repository, search=False)).spec.agent == "claude"

@@ -219,3 +219,11 @@ def test_no_field_of_a_rule_is_forgotten(field: str) -> None:
     changed = {name: getattr(narrow, name) for name in Rule.__dataclass_fields__} | {field: other}
     assert covers(narrow, narrow)
     assert not covers(narrow, Rule(**changed))
+
+
+def test_a_section_that_says_little_leaves_the_rest_of_the_policy_in_force(policy: BottleSpec, repository: Path) -> None:
+    spec = add(policy, said("dlp: {formats: warn}\nbudget: {tokens: 10}", Manifest, repository))
+    assert spec.dlp is not None
+    assert spec.budget is not None
+    assert (spec.dlp.formats, spec.dlp.injection) == ("warn", "block")
+    assert (spec.budget.usd, spec.budget.tokens) == (5, 10)

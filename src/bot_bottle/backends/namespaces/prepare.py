@@ -93,7 +93,7 @@ def _workspace(shared: BottlePlan) -> Protection:
     bound = Bind(host_path=shared.workspace_dir, guest_path=shared.guest_workspace, writable=True)
     if shared.spec.workspace.mode != "bind":
         return Protection(mounts=(bound,), placeholders=())
-    found = protect_workspace(shared.workspace_dir, shared.guest_workspace)
+    found = protect_workspace(shared.workspace_dir, shared.guest_workspace, also=shared.spec.read_from)
     return replace(found, mounts=(bound, *found.mounts))
 
 

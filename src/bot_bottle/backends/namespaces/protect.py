@@ -116,12 +116,14 @@ def placeholder(at: Path, path: str) -> Placeholder:
     return Placeholder(host_path=at / path, content=content)
 
 
-def protect_workspace(at: Path, guest: str) -> Protection:
-    """Look at the workspace, then decide."""
+def protect_workspace(at: Path, guest: str, *, also: tuple[Path, ...] = ()) -> Protection:
+    """Look at the workspace, then decide. `also` are the files that this bottle was decided from, wherever they lie."""
     git = kind_of(at / ".git")
     config = at / ".git" / "config"
     text = config.read_text(errors="surrogateescape") if git == "folder" and kind_of(config) == "file" else ""
     always, if_there = wanted(git, text)
+    own = (str(path.relative_to(at)) for path in also if path.is_relative_to(at))
+    if_there = tuple(dict.fromkeys((*if_there, *(path for path in own if path not in always))))
     every = {*always, *if_there}
     every |= {str(parent) for path in every for parent in PurePosixPath(path).parents if str(parent) != "."}
     return protect({path: kind_of(at / path) for path in every}, always, if_there, at=at, guest=guest)
