@@ -36,9 +36,9 @@ def located(base: Path, written: str) -> Path:
 def folder_at(base: Path, written: str) -> Path:
     """An existing folder that a bottle may have."""
     found = located(base, written)
-    if not found.exists():
+    if not os.path.exists(found):
         raise Wrong("there is no such folder")
-    if not found.is_dir():
+    if not os.path.isdir(found):
         raise Wrong("this is not a folder")
     refuse_own_folders(found)
     return found
@@ -47,7 +47,7 @@ def folder_at(base: Path, written: str) -> Path:
 def anything_at(base: Path, written: str) -> Path:
     """An existing file or folder that a bottle may have."""
     found = located(base, written)
-    if not found.exists():
+    if not os.path.exists(found):
         raise Wrong("there is no such file or folder")
     refuse_own_folders(found)
     return found
@@ -56,7 +56,7 @@ def anything_at(base: Path, written: str) -> Path:
 def file_at(base: Path, written: str) -> Path:
     """An existing regular file."""
     found = located(base, written)
-    if not found.exists():
+    if not os.path.exists(found):
         raise Wrong("there is no such file")
     if not found.is_file():
         raise Wrong("this is not a file")
