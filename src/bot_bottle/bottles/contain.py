@@ -43,8 +43,11 @@ class Hole:
         return f"{self.name}: {self.detail}"
 
 
-def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = ()) -> list[Question]:
-    """What to try inside this bottle; each has the errors that count as "closed" under `closed`."""
+def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = (), resolvers: Sequence[str] = ()) -> list[Question]:
+    """What to try inside this bottle; each has the errors that count as "closed" under `closed`.
+
+    `own_addresses` and `resolvers` are this host's (`host/addresses.py`).
+    """
     asked: list[Question] = []
 
     def ask(name: str, kind: str, closed: Sequence[str], **fields: Any) -> None:  # Any: JSON
@@ -52,10 +55,12 @@ def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = ()) -> list[Qu
 
     for host in (*OUTSIDE_V4, OUTSIDE_V6, *METADATA, *own_addresses):
         ask(f"tcp to {host}", "tcp", UNREACHABLE, host=host, port=80)
-    for host in (OUTSIDE_V4[0], OUTSIDE_V6, METADATA[0]):
-        ask(f"dns to {host}", "udp", UNREACHABLE, host=host, port=53, hex=DNS_QUERY)
-    ask("broadcast", "udp", UNREACHABLE, host="255.255.255.255", port=67)
+    for host in dict.fromkeys((OUTSIDE_V4[0], OUTSIDE_V6, METADATA[0], "127.0.0.53", *resolvers)):
+        ask(f"dns to {host}", "udp", REFUSED, host=host, port=53, hex=DNS_QUERY, reply=True)
+    ask("broadcast", "udp", UNREACHABLE, host="255.255.255.255", port=67, broadcast=True)
     ask("multicast dns", "udp", UNREACHABLE, host="224.0.0.251", port=5353, hex=DNS_QUERY)
+    ports = [GATE_PORTS[gate.gate] for gate in plan.gate_plans if gate.gate in GATE_PORTS]
+    ask("listening sockets", "listening", (), but=ports)
     for port in (22, 53, 80, 443, 2375, 5432, 6379, 8080):
         ask(f"the host's loopback, port {port}", "tcp", REFUSED, host="127.0.0.1", port=port)
     for name, family, kind in (
@@ -67,16 +72,18 @@ def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = ()) -> list[Qu
         ("kernel crypto socket", AF_ALG, 5),
     ):
         ask(name, "socket", REFUSED, family=family, type=kind)
+    for name, protocol in (("audit", 9), ("netfilter", 12), ("device event", 15)):
+        ask(f"netlink {name} socket", "socket", REFUSED, family=AF_NETLINK, type=SOCK_RAW, protocol=protocol)
     for name in ("\0/tmp/dbus-probe", "\0/tmp/.X11-unix/X0", "\0/run/systemd/journal"):
         ask(f"abstract socket {name[1:]}", "unix", REFUSED, address=name)
-    for path in hidden_paths():
+    for path in hidden_paths(plan):
         ask(f"{path} is hidden", "exists", ABSENT, path=path)
     for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/etc/passwd", "/usr/bin/env"):
         ask(f"{path} is read-only", "write", ABSENT, path=path)
     for path in ("/usr", "/usr/bin", "/etc", "/run/bot-bottle"):
         ask(f"{path} is read-only", "create", (*ABSENT, "EROFS"), path=path)
     ask("network interfaces", "interfaces", ())
-    ask("other processes", "processes", (), most=4)
+    ask("other processes", "processes", (), most=2)
     for gate in plan.gate_plans:
         if gate.gate in GATE_PORTS:
             send = "GET http://bot-bottle.invalid/ HTTP/1.1\r\nHost: bot-bottle.invalid\r\nConnection: close\r\n\r\n"
@@ -84,11 +91,15 @@ def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = ()) -> list[Qu
     return asked
 
 
-def hidden_paths() -> tuple[str, ...]:
-    """Host paths that no bottle may see: control sockets, key rings, and the operator's own keys."""
+def hidden_paths(plan: BottlePlan) -> tuple[str, ...]:
+    """Host paths that this bottle may not see: control sockets, key rings, the operator's own keys, and the stage dir.
+
+    Not those that are shown because the manifest says so, or that have the bottle's own home behind the same name.
+    """
     home = Path(os.path.expanduser("~"))
     keys = (str(home / name) for name in (".ssh", ".aws", ".gnupg", ".netrc", ".docker", ".kube", ".config/gh", ".claude"))
-    return (
+    shown = (plan.guest_home, *(mount.guest_path for mount in (*plan.spec.mounts, *plan.agent_provision.mounts)))
+    hidden = (
         "/var/run/docker.sock",
         "/run/docker.sock",
         "/run/containerd/containerd.sock",
@@ -99,14 +110,18 @@ def hidden_paths() -> tuple[str, ...]:
         "/dev/kvm",
         "/dev/mem",
         "/etc/shadow",
+        *(str(plan.stage_dir / name) for name in ("ca/key.pem", "keeper.sock", "bundle.sock", "status.json")),
         *keys,
     )
+    return tuple(path for path in hidden if not any(Path(path).is_relative_to(one) for one in shown))
 
 
 def judge(asked: Sequence[Question], answers: Sequence[Answer]) -> tuple[Hole, ...]:
     """The holes, none for a sealed bottle."""
     given = {str(answer.get("id")): answer for answer in answers}
     holes = []
+    if len(given) != len(answers):
+        holes.append(Hole(name="the probe", detail="gave more than one answer to a question"))
     for question in asked:
         name = str(question["id"])
         answer = given.get(name)

@@ -24,6 +24,7 @@ from bot_bottle.bottles.session import Session, tty_size
 from bot_bottle.bottles.status import State, Status, write_status
 from bot_bottle.errors import BottleError, ExitCode, NotContained
 from bot_bottle.guest.frames import Message
+from bot_bottle.host.addresses import own_addresses, resolvers
 from bot_bottle.plans.bottle import BottlePlan
 
 GRACE_S = 5.0
@@ -120,7 +121,7 @@ class Keeper:
             self._deadline = time.monotonic() + plan.spec.limits.time_s
 
     def _prove(self, running: RunningBottle) -> None:
-        asked = questions(self._plan)
+        asked = questions(self._plan, own_addresses=own_addresses(), resolvers=resolvers())
         answers = running.probe(asked, timeout_s=PROBE_TIMEOUT_S)
         holes = judge(asked, answers)
         record = {"ts": time.time(), "event": "containment", "asked": len(asked), "holes": [str(hole) for hole in holes]}

@@ -42,8 +42,8 @@ def main() -> None:
     except BaseException as error:
         posix.write(2, f"portal: {error!r}\n".encode(errors="backslashreplace"))
     finally:
-        for process in children:  # where this is not process 1, the kernel does not end them for us
-            posix.kill(-process, signal.SIGKILL)
+        if posix.getpid() != 1:
+            end_all()
         posix._exit(0)
 
 
@@ -63,6 +63,19 @@ def begin(control: _socket.socket) -> None:
     for standard in (0, 1, 2):
         posix.dup2(null, standard)
     posix.close(null)
+
+
+def end_all() -> None:
+    """What the kernel does when a process 1 ends: kill every descendant. Orphans come to us (PR_SET_CHILD_SUBREAPER)."""
+    while True:
+        with open("/proc/thread-self/children") as file:
+            children = [int(number) for number in file.read().split()]
+        for process in children:
+            posix.kill(process, signal.SIGKILL)
+        try:
+            posix.waitpid(-1, 0)
+        except ChildProcessError:
+            return
 
 
 def seal(settings: dict[str, Any]) -> None:

@@ -65,17 +65,16 @@ def tcp(question: Question) -> Tried:
 
 
 def udp(question: Question) -> Tried:
-    """A datagram that leaves; `broadcast` asks for the right to send to everybody first."""
+    """A datagram that leaves, and with `reply` its answer; `broadcast` asks for the right to send to everybody first."""
     channel = _socket.socket(family_of(question["host"]), _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
     try:
         if question.get("broadcast"):
             channel.setsockopt(_socket.SOL_SOCKET, _socket.SO_BROADCAST, 1)
-        channel.sendto(bytes.fromhex(question.get("hex", "00")), (question["host"], question["port"]))
+        channel.settimeout(TIMEOUT_S)
+        channel.connect((question["host"], question["port"]))
+        channel.send(bytes.fromhex(question.get("hex", "00")))
         if question.get("reply"):
-            channel.settimeout(TIMEOUT_S)
-            channel.connect((question["host"], question["port"]))
-            channel.send(bytes.fromhex(question["hex"]))
-            channel.recv(1)
+            channel.recv(1)  # on the loopback, only the answer or the refusal says whether anybody was there
     finally:
         channel.close()
     return "reached", "sent"
