@@ -1,0 +1,67 @@
+"""Every backend that works on this machine, the fake included. The whole suite runs against each."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from plans import HeldSockets, shared_plan
+
+from bot_bottle.backends.base import Backend, RunningBottle, Unusable
+from bot_bottle.backends.fake.backend import Fake
+from bot_bottle.backends.namespaces.backend import Namespaces
+from bot_bottle.plans.bottle import BottlePlan
+
+EVERY_BACKEND: tuple[type[Backend], ...] = (Fake, Namespaces)
+
+
+@pytest.fixture(params=EVERY_BACKEND, ids=lambda kind: kind.name)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """One backend; skipped with its own reason where it does not work."""
+    made: Backend = request.param()
+    found = made.survey()
+    if isinstance(found, Unusable):
+        pytest.skip(f"{made.name}: {found.why}")
+    return made
+
+
+@pytest.fixture
+def plan(backend: Backend, tmp_path: Path) -> BottlePlan:
+    """A plan of this backend."""
+    return backend.prepare(shared_plan(tmp_path / "bottles" / "one"))
+
+
+@pytest.fixture
+def link() -> Iterator[HeldSockets]:
+    """Where the sockets go."""
+    held = HeldSockets()
+    yield held
+    held.close()
+
+
+@pytest.fixture
+def bottle(backend: Backend, plan: BottlePlan, link: HeldSockets) -> Iterator[RunningBottle]:
+    """A running bottle, gone after the test."""
+    with backend.launch(plan, link) as running:
+        yield running
+
+
+@pytest.fixture
+def launch(backend: Backend, tmp_path: Path) -> Iterator[Callable[[str], RunningBottle]]:
+    """Launch more bottles, by slug."""
+    with ExitStack() as undo:
+
+        def start(slug: str) -> RunningBottle:
+            held = HeldSockets()
+            undo.callback(held.close)
+            return undo.enter_context(backend.launch(backend.prepare(shared_plan(tmp_path / "bottles" / slug, slug=slug)), held))
+
+        yield start
+
+
+@pytest.fixture(autouse=True)
+def needs_a_shell() -> None:
+    """The commands of the suite are those of any Linux system."""
+    if shutil.which("sh") is None:
+        pytest.skip("there is no sh here")
