@@ -242,7 +242,7 @@ def test_gates_sockets_listen_where_the_bundle_can_take_them(bottle: RunningBott
 
 
 def test_probe_answers_every_question_by_its_id(bottle: RunningBottle) -> None:
-    asked = [
+    asked: list[dict[str, Any]] = [  # Any: JSON
         {"id": "absent", "try": "exists", "path": "/no/such/path", "closed": ["ENOENT"]},
         {"id": "odd", "try": "no such try"},
     ]
