@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot_bottle.manifest.spec import BottleSpec, Credential, Rule
 from bot_bottle.plans.bottle import AgentProvision
+from bot_bottle.record import dataclass
 
 CA_VARIABLES = (
     "SSL_CERT_FILE",

@@ -1,11 +1,11 @@
 """Where an agent's model API is: the vendor's own address, or the base URL that the operator uses on the host."""
 
 import ipaddress
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from bot_bottle.errors import BadUsage
 from bot_bottle.manifest.spec import Credential, Rule, Scheme, Target
+from bot_bottle.record import dataclass
 
 PLACEHOLDER = "bot-bottle-placeholder"
 """What stands inside the bottle where an SDK wants a key. It opens nothing; the gate sets the real key on the way out."""

@@ -14,7 +14,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from bot_bottle.agents.base import Installed
 from bot_bottle.errors import BottleError, CannotRunHere
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.host.run import Command, CouldNotRun, Run, plain_env, run
+from bot_bottle.record import dataclass
 
 RECORD = "install.json"
 NPM_TIMEOUT_S = 900.0

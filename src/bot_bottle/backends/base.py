@@ -3,10 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

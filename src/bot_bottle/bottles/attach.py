@@ -9,7 +9,6 @@ import termios
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot_bottle.backends.base import TtySize
@@ -17,6 +16,7 @@ from bot_bottle.bottles.peer import Peer
 from bot_bottle.bottles.status import Status
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.guest.frames import Message
+from bot_bottle.record import dataclass
 
 DETACH_KEYS = b"\x10\x11"
 """Ctrl-P Ctrl-Q, as in `docker attach`."""

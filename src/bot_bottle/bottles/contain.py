@@ -6,12 +6,12 @@ an answer that is missing.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS
+from bot_bottle.record import dataclass
 
 Question = dict[str, Any]  # Any: JSON
 Answer = dict[str, Any]  # Any: JSON

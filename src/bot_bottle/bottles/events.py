@@ -3,9 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bot_bottle.record import dataclass
 
 Event = dict[str, Any]  # Any: JSON
 

@@ -7,11 +7,11 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot_bottle.backends.base import Streams, TtySize
 from bot_bottle.bottles.keeper import Keeper, Keeping
+from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,6 @@ import difflib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bot_bottle.bottles.status import Status, read_status
@@ -17,6 +16,7 @@ from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.host import paths
 from bot_bottle.host.files import write_file
 from bot_bottle.host.plain import plain
+from bot_bottle.record import dataclass
 
 TEXT_LIMIT = 2 * 1024 * 1024
 """Largest file in bytes that is shown as a text diff."""

@@ -1,7 +1,7 @@
 """Names for bottles: the agent, the folder, and a short random tail, so that two terminals never ask for the same one."""
 
+import os
 import re
-import secrets
 
 from bot_bottle.manifest.spec import BottleSpec
 
@@ -9,7 +9,7 @@ from bot_bottle.manifest.spec import BottleSpec
 def make_slug(spec: BottleSpec) -> str:
     """A fresh name such as `claude-shop-7f3a`."""
     folder = re.sub(r"[^a-z0-9]+", "-", spec.workspace.path.name.lower()).strip("-")[:24].strip("-") or "work"
-    return f"{spec.agent}-{folder}-{secrets.token_hex(2)}"
+    return f"{spec.agent}-{folder}-{os.urandom(2).hex()}"
 
 
 def guest_folder(name: str) -> str:

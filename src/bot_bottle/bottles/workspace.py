@@ -8,11 +8,11 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from bot_bottle.errors import BadUsage, BottleError
+from bot_bottle.record import dataclass
 
 MANIFESTS = ("bottle.yaml",)
 FILE_LIMIT = 2_000_000

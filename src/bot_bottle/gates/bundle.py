@@ -11,7 +11,6 @@ import json
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from bot_bottle.gates.control import ControlServer
 from bot_bottle.gates.events import EventLog
 from bot_bottle.gates.harden import harden
 from bot_bottle.guest.frames import BrokenFrame, Message, receive, send
+from bot_bottle.record import dataclass
 
 FACTORIES: Mapping[str, str] = {
     "egress": "bot_bottle.gates.egress.serve:make_gate",

@@ -1,7 +1,6 @@
 """Files that are never half written, and folders that only their owner can open."""
 
 import os
-import secrets
 from pathlib import Path
 
 PRIVATE_FILE = 0o600
@@ -18,7 +17,7 @@ def make_private_folder(path: Path) -> Path:
 def write_file(path: Path, content: str | bytes, *, mode: int = PRIVATE_FILE) -> Path:
     """Write all of it or nothing: a neighbour is written, synced to the file system's order, and renamed over `path`."""
     encoded = content.encode() if isinstance(content, str) else content
-    neighbour = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    neighbour = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     descriptor = os.open(neighbour, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(descriptor, "wb") as file:

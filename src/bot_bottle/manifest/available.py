@@ -1,6 +1,6 @@
 """What this version can do of what a manifest can ask for. The one place to flip when a gate, backend or agent arrives."""
 
-from dataclasses import dataclass
+from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

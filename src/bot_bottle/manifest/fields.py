@@ -5,7 +5,6 @@ Every reader takes what the tree holds (a `Scalar`) or a plain Python value, and
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -19,6 +18,7 @@ from bot_bottle.manifest.host_paths import anything_at, file_at, folder_at, loca
 from bot_bottle.manifest.mistakes import Wrong, nearest
 from bot_bottle.manifest.spec import AgentName, BackendName, DlpEngine, OnFind, Scheme, WorkspaceMode
 from bot_bottle.manifest.tree import Scalar
+from bot_bottle.record import dataclass
 
 Value = Any  # Any: a node of the tree, or what a caller in Python writes
 Read = TypeVar("Read")

@@ -6,12 +6,12 @@ A repository's content is hostile: nothing in it is followed, opened twice, or w
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot_bottle.errors import BadManifest
 from bot_bottle.host.paths import config_dir
 from bot_bottle.host.plain import plain
+from bot_bottle.record import dataclass
 
 MANIFEST_NAME = "bottle.yaml"
 POLICY_NAME = "policy.yaml"

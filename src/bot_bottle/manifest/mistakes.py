@@ -1,10 +1,10 @@
 """Mistakes in a manifest, all of them, each with its place, what was found, what is allowed and the nearest match."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from bot_bottle.errors import BadManifest, BadUsage
 from bot_bottle.host.plain import plain
+from bot_bottle.record import dataclass
 
 SHOWN_VALUE = 60
 """Characters of a value that an error shows: enough to recognise it, too few to fill a screen."""

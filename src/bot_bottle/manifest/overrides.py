@@ -1,7 +1,6 @@
 """What the command line says about a bottle, checked as a manifest is. Nothing heavy: every start comes here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -10,6 +9,7 @@ from bot_bottle.manifest.host_paths import folder_at, located
 from bot_bottle.manifest.layer import Layer
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest
 from bot_bottle.manifest.spec import AgentName, BackendName, Rule, WorkspaceMode
+from bot_bottle.record import dataclass
 
 PROMPT_LIMIT = 256 * 1024
 """Bytes of a standing prompt; more is a mistaken file."""

@@ -3,9 +3,11 @@
 This module imports nothing heavy, so that a start without a manifest never loads the parser.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
+
+from bot_bottle.record import dataclass
 
 AgentName = Literal["claude", "codex", "gemini", "opencode", "shell", "custom"]
 BackendName = Literal["namespaces", "gvisor", "docker", "smolmachines", "auto", "fake"]

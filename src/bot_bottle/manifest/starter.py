@@ -1,9 +1,9 @@
 """The manifest that `bot-bottle init` writes: commented, for the kind of project it finds. Pure: names in, text out."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from bot_bottle.manifest.available import AVAILABLE, Available
+from bot_bottle.record import dataclass
 
 MARKS: dict[str, tuple[str, ...]] = {
     "pip": ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "uv.lock", "poetry.lock"),

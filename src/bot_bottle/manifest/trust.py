@@ -5,7 +5,6 @@ One JSON file per manifest in the state folder, which no bottle sees. A content 
 
 import json
 import time
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from bot_bottle.errors import BottleError
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.host.paths import state_dir
 from bot_bottle.host.plain import plain
+from bot_bottle.record import dataclass
 
 Reads = tuple[tuple[Path, str], ...]
 """Files that a manifest names and whose content counts as its own, each with its SHA-256."""

@@ -1,11 +1,11 @@
 """`BottlePlan`: every decision about one bottle, made before anything starts. The preflight prints this very object."""
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from bot_bottle.manifest.spec import BottleSpec, Mount
 from bot_bottle.plans.gate import GatePlan, Line
+from bot_bottle.record import dataclass
 
 
 class PromptMode(Enum):

@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bot_bottle.manifest.spec import SecretSource
+from bot_bottle.record import dataclass
 
 GATE_PORTS: Mapping[str, int] = {"egress": 3128, "git-gate": 3129, "supervise": 3130}
 """The ports on 127.0.0.1 inside every bottle. 3128 is the customary proxy port; the others follow it."""

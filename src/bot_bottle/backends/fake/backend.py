@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from bot_bottle.guest import frames
 from bot_bottle.host.run import LongCommand, Process, plain_env, spawn
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS, Line
+from bot_bottle.record import dataclass
 
 START = "import sys; sys.path.insert(0, sys.argv[1]); from bot_bottle.guest.portal import main; main()"
 END_TIMEOUT_S = 5.0

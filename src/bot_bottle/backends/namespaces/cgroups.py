@@ -4,10 +4,10 @@ Only groups that this user may make are used: below the root's own, or beside ou
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot_bottle.manifest.spec import Limits
+from bot_bottle.record import dataclass
 
 CPU_PERIOD_US = 100_000
 """The kernel's default period (cpu.max, cgroup-v2.rst)."""

@@ -1,12 +1,12 @@
 """What the namespaces backend decides for one bottle: every mount, filter and limit, before anything starts."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from bot_bottle.backends.namespaces.cgroups import CgroupPlan
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import Line
+from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

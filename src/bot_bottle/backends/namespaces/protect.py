@@ -9,12 +9,12 @@ way is refused. What this cannot stop is said in the preflight: a new repository
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from bot_bottle.backends.namespaces.plan import Bind, Mounted, Placeholder
 from bot_bottle.errors import CannotRunHere
+from bot_bottle.record import dataclass
 
 Kind = Literal["missing", "file", "folder", "link", "other"]
 

@@ -6,9 +6,9 @@ have a history of holes, only ordinary sockets. What is not named here is allowe
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from bot_bottle.backends.namespaces.syscalls import ARCHITECTURES, Architecture
+from bot_bottle.record import dataclass
 
 ALLOW = 0x7FFF0000
 KILL = 0x80000000

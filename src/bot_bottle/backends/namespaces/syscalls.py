@@ -5,7 +5,8 @@ an architecture does not have is absent from its table. From 424 on, the numbers
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from bot_bottle.record import dataclass
 
 SHARED: dict[str, int] = {
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,

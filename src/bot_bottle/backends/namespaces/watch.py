@@ -5,10 +5,10 @@ Trusts only the host's own /proc. A bottle can use more for up to a second, unti
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot_bottle.backends.namespaces.plan import LimitPlan
+from bot_bottle.record import dataclass
 
 MIB = 1024**2
 IN_MEMORY = ("tmp", "run", "dev/shm")

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bot_bottle.gates.dlp.records import Match
+from bot_bottle.record import dataclass
 
 _SECRET_PATH = re.compile(
     r"(?i)(?:^|[/\\~ \"'=])\.env(?:$|[^a-z./]|\.(?!example|sample|template|dist))|\.ssh(?:$|[/\\\"' ])|\.aws(?:$|[/\\])|\.gnupg|\.kube[/\\]config|\.netrc|\.npmrc|\.pypirc|"

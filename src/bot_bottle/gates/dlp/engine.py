@@ -6,11 +6,11 @@ verdicts. All expressions are RE2's syntax; none can take exponential time.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bot_bottle.errors import CannotRunHere
+from bot_bottle.record import dataclass
 
 if TYPE_CHECKING:
     import re2

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from bot_bottle.gates.dlp.decode import expand
 from bot_bottle.gates.dlp.detectors.injection import Injection, settle
@@ -10,6 +9,7 @@ from bot_bottle.gates.dlp.engine import Pattern, choose_engine
 from bot_bottle.gates.dlp.plain_text import readable, unleet
 from bot_bottle.gates.dlp.records import Finding, Match, View, finding
 from bot_bottle.gates.dlp.triggers import TRIGGERS
+from bot_bottle.record import dataclass
 
 ENCODED = ("run", "percent", "escape", "quoted-printable")
 """Encodings in which an order may be hidden in a page, so that a model asked to decode it reads it."""

@@ -1,8 +1,10 @@
 """What the scanner reads and says: views in, findings out. A finding never holds what it found."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from bot_bottle.record import dataclass
 
 Surface = Literal[
     "url", "host", "path", "query", "header", "cookie", "body", "file-name", "frame", "git", "mcp", "tool", "command", "response"

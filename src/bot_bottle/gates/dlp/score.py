@@ -5,7 +5,6 @@ import binascii
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from bot_bottle.gates.dlp.frames import Frame, Frames
 from bot_bottle.gates.dlp.incoming import Reader
 from bot_bottle.gates.dlp.records import Kind, View
 from bot_bottle.gates.dlp.scan import Scanner
+from bot_bottle.record import dataclass
 
 STOPPING: frozenset[Kind] = frozenset(
     ("own", "canary", "format", "exfil", "evasion", "unscannable", "injection", "command", "chain", "pin")

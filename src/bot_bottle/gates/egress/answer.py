@@ -1,11 +1,11 @@
 """What the gate itself says to the bottle: refusals that an agent can read and act on."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from bot_bottle.gates.egress.http import write_head
 from bot_bottle.manifest.spec import Rule
+from bot_bottle.record import dataclass
 
 REASONS = {
     400: "Bad Request", 403: "Forbidden", 408: "Request Timeout", 411: "Length Required", 413: "Content Too Large",

@@ -5,16 +5,15 @@ of `cryptography` (a third of the time that its X.509 part takes), because makin
 """
 
 import os
-import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.gates.egress import der
+from bot_bottle.record import dataclass
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -149,7 +148,7 @@ def _authority_name(common_name: str) -> bytes:
 
 def _serial() -> int:
     """128 random bits below a leading one bit: positive, unique, at most 20 octets (RFC 5280, 4.1.2.2)."""
-    return 1 << 127 | secrets.randbits(127)
+    return 1 << 127 | int.from_bytes(os.urandom(16), "big") >> 1
 
 
 def _point(key: "EllipticCurvePrivateKey") -> bytes:

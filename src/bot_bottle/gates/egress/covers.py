@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_network
 
 from bot_bottle.gates.egress.addresses import Network
 from bot_bottle.manifest.globs import compile_glob
 from bot_bottle.manifest.names import is_address
 from bot_bottle.manifest.spec import Rule
+from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,10 +4,11 @@ Written here because the start path cannot afford a general X.509 library: impor
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_address
+
+from bot_bottle.record import dataclass
 
 ID_EC_PUBLIC_KEY = bytes.fromhex("06072a8648ce3d0201")
 PRIME256V1 = bytes.fromhex("06082a8648ce3d030107")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
 
 from bot_bottle.gates.egress.credentials import Dressed
 from bot_bottle.gates.egress.http import (
@@ -26,6 +25,7 @@ from bot_bottle.gates.egress.names import authority_text
 from bot_bottle.gates.egress.rules import Request
 from bot_bottle.gates.egress.scrub import Scrubber
 from bot_bottle.gates.egress.upstream import CannotReach, Wire
+from bot_bottle.record import dataclass
 
 RESPONSE_HEAD_TIMEOUT_S = 600.0
 """A model may think for minutes before its first byte."""

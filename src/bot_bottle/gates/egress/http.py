@@ -5,8 +5,9 @@ Both sides are hostile here: the bottle writes requests, the world writes respon
 
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from bot_bottle.record import dataclass
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request or response head; common servers take 8 to 32 KiB (nginx: 4 × 8 KiB)."""

@@ -1,12 +1,13 @@
 """The egress gate, decided: rules, credentials by name, and how the gate itself reaches the world."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from bot_bottle.gates.egress.why import described
 from bot_bottle.manifest.spec import BottleSpec, ConnectTo, Credential, FromEnv, Rule, Target, Upstream
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
+from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,12 +7,12 @@ cached only when it holds no secret.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.run import Run
 from bot_bottle.manifest.spec import Credential, Rule
+from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

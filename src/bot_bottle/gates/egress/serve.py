@@ -9,7 +9,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from bot_bottle.gates.egress.rules import Allowed, Denied, Policy, Request, admi
 from bot_bottle.gates.egress.tls import Certificates, asked_name
 from bot_bottle.gates.egress.upstream import CannotReach, Dialler, Wire
 from bot_bottle.manifest.spec import Rule, Upstream
+from bot_bottle.record import dataclass
 
 HEAD_TIMEOUT_S = 30.0
 IDLE_TIMEOUT_S = 300.0

@@ -5,7 +5,6 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from bot_bottle.gates.egress.http import HEAD_LIMIT, BadHttp, parse_response
 from bot_bottle.gates.egress.names import authority_text, is_address
 from bot_bottle.gates.egress.tls import client_context
 from bot_bottle.manifest.spec import Upstream
+from bot_bottle.record import dataclass
 
 CONNECT_TIMEOUT_S = 15.0
 RESOLVE_TIMEOUT_S = 10.0

@@ -6,12 +6,12 @@ about attacks is a mention, not an order, unless it hides in a comment.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from bot_bottle.gates.dlp.detectors.base import Detector
 from bot_bottle.gates.dlp.engine import Pattern, re2_compile
 from bot_bottle.gates.dlp.records import Match, View
+from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

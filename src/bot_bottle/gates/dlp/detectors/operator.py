@@ -6,7 +6,6 @@ finds less.
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from bot_bottle.gates.dlp.checks import entropy
 from bot_bottle.gates.dlp.detectors.base import Detector
 from bot_bottle.gates.dlp.engine import Pattern, re2_compile
 from bot_bottle.gates.dlp.records import Match, View
+from bot_bottle.record import dataclass
 
 BACK, AHEAD = 4096, 8192
 

@@ -4,10 +4,10 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bot_bottle.gates.dlp.checks import base58check, classes, entropy, is_jwt, is_random
 from bot_bottle.gates.dlp.formats.record import Grade
+from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
