@@ -1,6 +1,5 @@
 """Every agent provider, one line each; a provider's module loads when it is asked for."""
 
-import difflib
 import importlib
 from typing import get_args
 
@@ -38,5 +37,7 @@ def unknown(name: str) -> BadUsage:
     known = f"The agents are {', '.join(PROVIDERS)}."
     if name in get_args(AgentName):
         return BadUsage(f"There is no provider for the agent {name} yet.", facts=(known,), next="Use `agent: custom` for now.")
+    import difflib
+
     near = difflib.get_close_matches(name, PROVIDERS, n=1)
     return BadUsage(f"There is no agent called {name!r}.", facts=(known,), next=f"Did you mean {near[0]}?" if near else "")

@@ -4,7 +4,6 @@ Asking a tool takes a process or two, so its answer is kept in the cache until o
 cached only when it holds no secret.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,6 +59,8 @@ def _resolve(name: str, *, host: Mapping[str, str], run: Run, cache: Path) -> Pr
 
 def _key(host: Mapping[str, str], variables: tuple[str, ...], files: tuple[Path, ...]) -> str:
     """A hash over what the tool's answer depends on; values of variables may be secrets and are not written anywhere."""
+    import hashlib
+
     known = sorted((name, value) for name, value in host.items() if name.upper().startswith(variables))
     state = [(str(path), *_state(path)) for path in files]
     return hashlib.sha256(json.dumps([1, host.get("HOME"), host.get("PATH"), known, state]).encode()).hexdigest()
