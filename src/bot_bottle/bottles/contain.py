@@ -59,8 +59,8 @@ def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = (), resolvers:
         ask(f"dns to {host}", "udp", REFUSED, host=host, port=53, hex=DNS_QUERY, reply=True)
     ask("broadcast", "udp", UNREACHABLE, host="255.255.255.255", port=67, broadcast=True)
     ask("multicast dns", "udp", UNREACHABLE, host="224.0.0.251", port=5353, hex=DNS_QUERY)
-    ports = [GATE_PORTS[gate.gate] for gate in plan.gate_plans if gate.gate in GATE_PORTS]
-    ask("listening sockets", "listening", (), but=ports)
+    for space, name in host_namespaces().items():
+        ask(f"a {space} namespace of its own", "namespace", (), of=space, host=name)
     for port in (22, 53, 80, 443, 2375, 5432, 6379, 8080):
         ask(f"the host's loopback, port {port}", "tcp", REFUSED, host="127.0.0.1", port=port)
     for name, family, kind in (
@@ -89,6 +89,11 @@ def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = (), resolvers:
             send = "GET http://bot-bottle.invalid/ HTTP/1.1\r\nHost: bot-bottle.invalid\r\nConnection: close\r\n\r\n"
             ask(f"gate {gate.gate}", "answers", (), port=GATE_PORTS[gate.gate], send=send, expect="HTTP/1.1 ")
     return asked
+
+
+def host_namespaces() -> dict[str, str]:
+    """The names of this process's own namespaces, none of which may be seen inside."""
+    return {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in ("net", "user", "pid", "mnt", "ipc", "uts", "cgroup")}
 
 
 def hidden_paths(plan: BottlePlan) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ the other end of its link. Secrets come over the link and stay in memory.
 import asyncio
 import importlib
 import json
+import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -142,6 +143,9 @@ async def _serve(
     _say(link, {"type": "ready", "gates": list(listeners)})
     try:
         done, _ = await asyncio.wait({*tasks, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if ended in done:  # nobody owns the bottle any more: end at once, the kernel closes every connection
+            log.close()
+            os._exit(0)
         for task in done - {ended}:
             task.result()
             raise BottleError(f"The gate {task.get_name()} stopped by itself.")

@@ -16,6 +16,7 @@ from bot_bottle.backends.namespaces.watch import Watch
 from bot_bottle.backends.portal import PortalBottle, take_sockets
 from bot_bottle.errors import BottleError, CannotRunHere
 from bot_bottle.guest import frames
+from bot_bottle.host.aside import Side
 from bot_bottle.host.run import LongCommand, Process, plain_env, spawn
 from bot_bottle.plans.gate import GATE_PORTS
 
@@ -41,9 +42,12 @@ def launch(plan: NamespacesPlan, link: BundleLink) -> Iterator[RunningBottle]:
         undo.callback(_end, process, control)
         alive = os.pidfd_open(process.pid)
         undo.callback(os.close, alive)
-        _begin(plan, control, process, link)
-        first = _first_process(info)
-        join_groups((process.pid, first))
+        first = _first_process(plan, process, info)
+        joining = Side(lambda: join_groups((process.pid, first)))  # the kernel takes 20 ms for it, which the portal needs anyway
+        try:
+            _begin(plan, control, process, link)
+        finally:
+            joining.finish()
         watch = Watch(limits=plan.limits, first=first)
         yield PortalBottle(plan, control=control, process=process, alive=alive, breach=watch.breach)
 
@@ -76,21 +80,30 @@ def _begin(plan: NamespacesPlan, control: socket.socket, process: Process, link:
         frames.send(control, settings)
         take_sockets(control, tuple(name for name, _ in settings["gates"]), link)
     except (BottleError, OSError) as error:
-        process.wait(1.0)
-        words = (plan.stage_dir / "backend" / LOG).read_text(errors="replace").splitlines()[-8:]
-        facts = tuple(ascii(word)[1:-1] for word in words) or (str(error),)
-        settings_here = kernel_settings()
-        raise CannotRunHere(
-            "The namespaces backend could not make the bottle.",
-            facts=(*facts, *(f"{name} is {settings_here[name]}" for name in why_not())),
-            next="`bot-bottle doctor` says what is missing.",
-        ) from error
+        raise _not_made(plan, process, str(error)) from error
 
 
-def _first_process(info: int) -> int:
-    """The host's number of the bottle's first process, from bubblewrap's report, which is complete by now."""
-    report = json.loads(os.read(info, 4096))
-    return int(report["child-pid"])
+def _first_process(plan: NamespacesPlan, process: Process, info: int) -> int:
+    """The host's number of the bottle's first process, from bubblewrap's report, which ends before the portal starts."""
+    told = b""
+    while not told.rstrip().endswith(b"}"):
+        part = os.read(info, 4096)
+        if not part:
+            raise _not_made(plan, process, "bubblewrap ended before it started anything")
+        told += part
+    return int(json.loads(told)["child-pid"])
+
+
+def _not_made(plan: NamespacesPlan, process: Process, why: str) -> CannotRunHere:
+    process.wait(1.0)
+    words = (plan.stage_dir / "backend" / LOG).read_text(errors="replace").splitlines()[-8:]
+    facts = tuple(ascii(word)[1:-1] for word in words) or (why,)
+    settings_here = kernel_settings()
+    return CannotRunHere(
+        "The namespaces backend could not make the bottle.",
+        facts=(*facts, *(f"{name} is {settings_here[name]}" for name in why_not())),
+        next="`bot-bottle doctor` says what is missing.",
+    )
 
 
 def _end(process: Process, control: socket.socket) -> None:
