@@ -53,7 +53,7 @@ def from_runs(content: bytes, ends: Sequence[int]) -> Iterator[tuple[str, bytes]
         bare = content[start:end].translate(None, b"_-/+")
         if start < done or (bare.islower() and bare.isalpha()):
             continue
-        match = _RUN.match(content, start, start + 2 * REACH)
+        match = _RUN.match(content, start)
         if match is None:
             continue
         done, run = match.end(), match.group()

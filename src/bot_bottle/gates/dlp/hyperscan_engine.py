@@ -1,7 +1,6 @@
 """The fast engine: hyperscan, block mode for short texts and streaming mode for bodies, both compiled once and cached."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import hyperscan
 
@@ -81,7 +80,7 @@ class _Streams(Stream):
 
     def __init__(self, databases: list["hyperscan.Database"]) -> None:
         self._hits: list[Hit] = []
-        self._streams = [database.stream(match_event_handler=partial(_note), context=self._hits) for database in databases]
+        self._streams = [database.stream(match_event_handler=_note, context=self._hits) for database in databases]
         for stream in self._streams:
             stream.__enter__()
 

@@ -3,13 +3,15 @@
 The bytes are the attacker's. Whatever cannot be looked at within the bounds is itself a finding.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from bot_bottle.gates.dlp import own, unpack
 from bot_bottle.gates.dlp.decode import expand
 from bot_bottle.gates.dlp.detectors.base import Detector
-from bot_bottle.gates.dlp.engine import Engine, Hit, Pattern, choose_engine
-from bot_bottle.gates.dlp.records import Finding, Match, View, finding
+from bot_bottle.gates.dlp.engine import REACH, Engine, Hit, Pattern, choose_engine
+from bot_bottle.gates.dlp.records import Finding, Match, Surface, View, finding
 from bot_bottle.gates.dlp.triggers import TRIGGERS
 from bot_bottle.record import dataclass
 
@@ -32,6 +34,14 @@ class _Owner:
     detector: Detector | None
     number: int
     trigger: str = ""
+
+
+STEP = 256 * 1024
+"""A body is judged in steps of this many bytes, wherever its chunks begin and end; so chunks cannot change a verdict."""
+
+PART = 1024 * 1024
+
+RUN_BYTES = re.compile(rb"[A-Za-z0-9+/_-]{20}")
 
 
 class Scanner:
@@ -66,11 +76,20 @@ class Scanner:
         """Everything found in these views, each finding once."""
         found: dict[tuple[str, str, str, tuple[str, ...]], Finding] = {}
         for view in views:
-            for one in self.judge(view, self.engine.find(view.content)):
+            for one in self._one(view):
                 found.setdefault((one.rule, one.fingerprint, one.where, one.via), one)
                 if len(found) >= MOST:
                     return list(found.values())
         return list(found.values())
+
+    def _one(self, view: View) -> Iterator[Finding]:
+        if len(view.content) <= STEP + REACH:
+            yield from self.judge(view, self.engine.find(view.content))
+            return
+        body = BodyScan(self, view.surface, view.where)
+        for start in range(0, len(view.content), PART):
+            yield from body.feed(view.content[start : start + PART])
+        yield from body.finish()
 
     def judge(self, view: View, hits: Sequence[Hit]) -> Iterator[Finding]:
         """The findings behind the engine's hits in a view, and in what is encoded in it."""
@@ -138,3 +157,67 @@ class Scanner:
         how = f" in {needle.encoding}" if needle.encoding else ""
         title = f"{'Canary' if secret.kind == 'canary' else 'Your secret'} {secret.name}{how}"
         return Match(secret.kind, f"{secret.kind}:{secret.name}", title, end - len(needle.text), end)
+
+
+class BodyScan:
+    """One body, searched while it passes. Not more than STEP + 2 REACH + one chunk is held.
+
+    `released` is how much of the body may go on: nothing found later can begin before it. A body of up to STEP + REACH bytes
+    is judged at its end, so nothing of it is released before.
+    """
+
+    def __init__(self, scanner: Scanner, surface: Surface, where: str) -> None:
+        self._scanner = scanner
+        self._surface = surface
+        self._where = where
+        self._stream = scanner.engine.stream()
+        self._hits: list[Hit] = []
+        self._held = bytearray()
+        self._base = 0
+        self._judged = 0
+        self._count = 0
+        self.released = 0
+
+    def feed(self, chunk: bytes) -> list[Finding]:
+        """What this chunk made certain."""
+        self._hits += self._stream.feed(chunk)
+        self._held += chunk
+        found: list[Finding] = []
+        while self._base + len(self._held) >= self._judged + STEP + REACH:
+            found += self._judge(self._judged + STEP, self._judged + STEP + REACH)
+        return found
+
+    def finish(self) -> list[Finding]:
+        """The rest."""
+        self._hits += self._stream.finish()
+        end = self._base + len(self._held)
+        found = self._judge(end, end)
+        self.released = end
+        return found
+
+    def _judge(self, cut: int, end: int) -> list[Finding]:
+        """Judge the hits up to `cut`, looking as far as `end`."""
+        content = bytes(self._held[: end - self._base])
+        due = [(number, at - self._base) for number, at in self._hits if at <= cut]
+        self._hits = [hit for hit in self._hits if hit[1] > cut]
+        due += self._open_run(content)
+        view = View(self._surface, self._where, content)
+        base, found = self._base, []
+        for one in self._scanner.judge(view, due):
+            self._count += 1
+            if self._count > MOST:
+                break
+            is_raw = one.start is not None and one.end is not None
+            found.append(replace(one, start=one.start + base, end=one.end + base) if is_raw else one)  # type: ignore[operator]  # checked
+        self._judged = cut
+        keep = max(cut - REACH, self._base)
+        del self._held[: keep - self._base]
+        self._base = self.released = keep
+        return found
+
+    def _open_run(self, content: bytes) -> list[Hit]:
+        """A sign where a run of letters and digits began in an earlier step and goes on in this one."""
+        if self._judged == 0:
+            return []
+        start = max(self._judged - self._base - REACH // 2, 0)
+        return [(0, start + 20)] if RUN_BYTES.match(content, start) else []
