@@ -2,7 +2,8 @@
 
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Event = dict[str, Any]  # Any: JSON
@@ -30,3 +31,66 @@ class Gate(ABC):
 
 GateFactory = Callable[[Mapping[str, Any], Mapping[str, str], Record], Gate]
 """Makes a gate from `GatePlan.config()`, the values of `GatePlan.secrets()` by name, and the event log."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outbound:
+    """A request that the rules allow, as the bottle wrote it: no credential is set yet. `target` is path and query."""
+
+    scheme: str
+    host: str
+    port: int
+    method: str
+    target: str
+    headers: Sequence[tuple[str, str]]
+    is_websocket: bool = False
+
+
+class Stopped(Exception):
+    """The inspection refuses. `why` is for the agent to read: it names the rule and never what was found."""
+
+    def __init__(self, why: str, *, rule: str, hint: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+        self.rule = rule
+        self.hint = hint
+
+
+class Inspection(ABC):
+    """One request and its answer, looked at while they pass. Each method gives what may go on now and may raise Stopped.
+
+    Everything given to `send` comes out of `send` and `finish` in order, byte for byte in number: what is hidden is
+    overwritten, so that a Content-Length stays true. The same holds for `receive` and `finish_receiving`.
+    """
+
+    @abstractmethod
+    def send(self, part: bytes) -> bytes:
+        """A part of the request's body (after a switch: of the stream to the server)."""
+
+    @abstractmethod
+    def finish(self) -> bytes:
+        """The body has ended: the rest of it."""
+
+    @abstractmethod
+    def answered(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        """The server's answer begins; 101 switches both ways to WebSocket frames."""
+
+    @abstractmethod
+    def receive(self, part: bytes) -> bytes:
+        """A part of the answer's body."""
+
+    @abstractmethod
+    def finish_receiving(self) -> bytes:
+        """The answer has ended: the rest of it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """The exchange is over, whichever way. Harmless when repeated."""
+
+
+class Inspector(Gate):
+    """A gate without a socket of its own, which looks at what another gate is about to let out."""
+
+    @abstractmethod
+    def inspect(self, request: Outbound) -> Inspection:
+        """Look at the head. Stopped when it must not leave."""

@@ -1,0 +1,144 @@
+"""The DLP gate: no socket of its own. The egress gate hands it every request and every answer.
+
+Trusts its configuration and the secrets it was given; everything else is an attacker's. It fails closed: a scanner that
+cannot be made keeps the bottle from starting, and an error while scanning ends the exchange.
+"""
+
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.gates.base import Gate, Inspection, Inspector, Outbound, Record
+from bot_bottle.gates.dlp import views
+from bot_bottle.gates.dlp.chains import Trail, follow
+from bot_bottle.gates.dlp.detectors.catalogue import OUTGOING
+from bot_bottle.gates.dlp.detectors.operator import read_rules
+from bot_bottle.gates.dlp.incoming import Pins, Reader, pin
+from bot_bottle.gates.dlp.inspection import Exchange
+from bot_bottle.gates.dlp.pieces import Fragments, Recent
+from bot_bottle.gates.dlp.policy import Verdict, settings_from
+from bot_bottle.gates.dlp.records import Finding, Match, View, finding
+from bot_bottle.gates.dlp.scan import Scanner
+from bot_bottle.gates.dlp.secret_values import own_secrets
+from bot_bottle.gates.dlp.views import Outgoing
+
+TRAILS = 64
+"""Hosts whose series of tool calls are followed."""
+
+
+class DlpGate(Inspector):
+    """The running gate of one bottle: scanners, and what it remembers of the requests before."""
+
+    name = "dlp"
+
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], record: Record) -> None:
+        self.settings = settings_from(config["settings"])
+        self.key = os.urandom(32)
+        self._record = record
+        found, left = own_secrets(secrets, files=config["files"], canaries=config["canaries"])
+        rules = read_rules([Path(path) for path in config["patterns"]])
+        self.scanner = Scanner((*OUTGOING, *rules), key=self.key, secrets=found)
+        self.fragments = Fragments(found)
+        self._recent = Recent()
+        self._trails: dict[str, Trail] = {}
+        self._pins = Pins()
+        self._reader: Reader | None = None
+        self._counts = {"requests": 0, "stopped": 0, "findings": 0}
+        if left:
+            record({"gate": "dlp", "event": "not-searched", "secrets": left, "why": "shorter than 8 characters, or a plain word"})
+
+    def inspect(self, request: Outbound) -> Inspection:
+        """Judge the head; the exchange judges the rest."""
+        self._counts["requests"] += 1
+        self.fragments.next_request()
+        exchange = Exchange(self, request)
+        outgoing = Outgoing(method=request.method, host=request.host, target=request.target, headers=request.headers)
+        seen = list(views.head_views(outgoing))
+        found = self.scanner.scan(seen)
+        for view in seen:
+            found += [self.as_finding(match, view) for match in self.fragments.look(view.content)]
+        query = request.target.partition("?")[2]
+        if query:
+            found += self.join(request.host, [part.partition("=")[2].encode("utf-8", "replace") for part in query.split("&")])
+        if any(one.where == "the headers" for one in found):
+            found = [one for one in found if one.where != "the headers"] + self.scanner.scan(views.named_headers(request.headers))
+        exchange.judge(found)
+        return exchange
+
+    def join(self, host: str, values: Sequence[bytes]) -> list[Finding]:
+        """What appears when these values are put behind those sent to the host before."""
+        view = self._recent.join(host, values)
+        return self.scanner.scan((view,)) if view is not None else []
+
+    def follow_tools(self, host: str, message: Any) -> list[Finding]:  # Any: JSON
+        """The series of tool calls that this message goes on with."""
+        found: list[Finding] = []
+        for tool, arguments in views.tool_calls(message):
+            trail, matches = follow(self._trails.pop(host, Trail()), tool, arguments)
+            self._trails[host] = trail
+            found += [self.as_finding(match, View("mcp", f"tool call {tool[:60]}", b"")) for match in matches]
+        while len(self._trails) > TRAILS:
+            self._trails.pop(next(iter(self._trails)))
+        return found
+
+    def read_answer(self, host: str, text: bytes) -> list[Finding]:
+        """Orders in an answer, and tools that changed."""
+        if self._reader is None:
+            self._reader = Reader(key=self.key)
+        found = self._reader.read((View("response", f"the answer of {host}", text),))
+        if b'"tools"' in text and text[:1] == b"{":
+            message = views.parse(text)
+            self._pins, changed = pin(self._pins, host, list(views.tool_views(message)))
+            found += [self.as_finding(match, view) for match, view in changed]
+            found += self._reader.read(view for _, view in views.tool_views(message))
+        return found
+
+    def as_finding(self, match: Match, view: View) -> Finding:
+        """With this bottle's key."""
+        return finding(match, view, self.key)
+
+    def tell(self, request: Outbound, verdict: Verdict) -> None:
+        """Record every finding with what it did."""
+        self._counts["stopped"] += verdict.stops
+        for one, action in verdict.findings:
+            self._counts["findings"] += 1
+            self._record(
+                {
+                    "gate": "dlp",
+                    "event": "finding",
+                    "verdict": "deny" if verdict.stops else "allow",
+                    "action": action,
+                    "host": request.host,
+                    "method": request.method[:32],
+                    "kind": one.kind,
+                    "rule": one.rule,
+                    "title": one.title,
+                    "where": one.where[:80],
+                    "via": list(one.via),
+                    "preview": one.preview,
+                    "fingerprint": one.fingerprint,
+                }
+            )
+
+    async def serve(self, listener: socket.socket) -> None:
+        """The bottle has no socket for this gate."""
+        raise NotImplementedError("The dlp gate has no socket.")
+
+    async def control(self, request: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+        """`counts`, and `reload` of the settings."""
+        if request.get("op") == "counts":
+            return {"ok": True, "engine": self.scanner.engine.name, **self._counts}
+        if request.get("op") == "reload":
+            self.settings = settings_from(request["config"]["settings"])
+            return {"ok": True}
+        return {"error": "no such operation", "operations": ["counts", "reload"]}
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def make_gate(config: Mapping[str, Any], secrets: Mapping[str, str], record: Record) -> Gate:
+    """For the bundle."""
+    return DlpGate(config, secrets, record)
