@@ -29,6 +29,7 @@ def prepare(
     provider: AgentProvider,
     installed: Installed | None,
     egress: GatePlan,
+    dlp: GatePlan | None = None,
     host: Mapping[str, str],
     interactive: bool,
     preset_env: tuple[tuple[str, str], ...] = (),
@@ -58,6 +59,7 @@ def prepare(
         guest_env=guest_env(spec, slug, provision, terminal=host.get("TERM", ""), preset_env=preset_env),
         agent_provision=provision,
         egress_plan=egress,
+        dlp_plan=dlp,
     )
     return backend.prepare(shared)
 

@@ -20,6 +20,7 @@ from bot_bottle.bottles.prepare import prepare
 from bot_bottle.bottles.secrets import read_secrets, system_keyring
 from bot_bottle.bottles.status import Status, claimed, remove_tree, take_lock, write_status
 from bot_bottle.errors import CannotRunHere
+from bot_bottle.gates.dlp.plan import plan_dlp
 from bot_bottle.gates.egress.located import located
 from bot_bottle.gates.egress.plan import plan_egress
 from bot_bottle.gates.egress.presets import PresetResult, resolve_presets
@@ -82,6 +83,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 provider=agent,
                 installed=installed,
                 egress=plan_egress(spec),
+                dlp=plan_dlp(spec),
                 host=host,
                 interactive=asked.terminal is not None,
                 preset_env=presets.env,

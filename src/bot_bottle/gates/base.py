@@ -15,6 +15,8 @@ class Gate(ABC):
     """One running gate. It fails closed: whatever it cannot decide, it denies."""
 
     name: str
+    inspector: "Inspector | None" = None
+    """What looks at everything that this gate lets out; the bundle sets it before `serve`."""
 
     @abstractmethod
     async def serve(self, listener: socket.socket) -> None:
@@ -74,6 +76,11 @@ class Inspection(ABC):
     @abstractmethod
     def answered(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """The server's answer begins; 101 switches both ways to WebSocket frames."""
+
+    @property
+    @abstractmethod
+    def holds_answer(self) -> bool:
+        """Whether `receive` may give nothing until the end, so that the answer's head must wait as well."""
 
     @abstractmethod
     def receive(self, part: bytes) -> bytes:

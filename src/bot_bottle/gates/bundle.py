@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_bottle.errors import BottleError
-from bot_bottle.gates.base import Gate, GateFactory
+from bot_bottle.gates.base import Gate, GateFactory, Inspector
 from bot_bottle.gates.control import ControlServer
 from bot_bottle.gates.events import EventLog
 from bot_bottle.gates.harden import harden
@@ -25,6 +25,7 @@ from bot_bottle.record import dataclass
 
 FACTORIES: Mapping[str, str] = {
     "egress": "bot_bottle.gates.egress.serve:make_gate",
+    "dlp": "bot_bottle.gates.dlp.serve:make_gate",
 }
 """Gate → "module:function" that makes it; a gate's module loads when a bottle has that gate."""
 
@@ -104,7 +105,16 @@ def _make_gates(start: Start) -> tuple[dict[str, Gate], EventLog]:
         module, function = place.split(":")
         factory: GateFactory = getattr(importlib.import_module(module), function)
         gates[name] = factory({**settings, "bottle": bottle}, start.secrets, log.record)
+    _join(gates)
     return gates, log
+
+
+def _join(gates: Mapping[str, Gate]) -> None:
+    """Gates do not know each other: here the one that inspects is given to those that let out."""
+    inspector = next((gate for gate in gates.values() if isinstance(gate, Inspector)), None)
+    for gate in gates.values():
+        if gate is not inspector:
+            gate.inspector = inspector
 
 
 def _read_listeners(link: socket.socket, gates: Mapping[str, Gate]) -> dict[str, socket.socket]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot_bottle.gates.base import Inspection, Outbound, Stopped
 from bot_bottle.gates.dlp import unpack, views
+from bot_bottle.gates.dlp.chains import flat
 from bot_bottle.gates.dlp.frames import Frames
 from bot_bottle.gates.dlp.policy import Verdict, decide, explain
 from bot_bottle.gates.dlp.records import Finding, Match, View, finding
@@ -83,7 +84,13 @@ class Exchange(Inspection):
         for coding in reversed(self._coding.split(",")):
             text = unpack.open_as(coding.strip(), text) if text is not None else None
         if text is None or len(text) >= unpack.LIMIT:
-            self.judge([self.own_finding("unscannable", "content-coding", f"Body in a coding that cannot be opened ({self._coding[:40]})")])
+            self.judge(
+                [
+                    self.own_finding(
+                        "unscannable", "content-coding", f"Body in a coding that cannot be opened ({self._coding[:40]})"
+                    )
+                ]
+            )
             return
         self._watch(text)
         found = self._gate.scanner.scan((View("body", "the body", text, (self._coding[:20],)),))
@@ -94,7 +101,7 @@ class Exchange(Inspection):
         parsed = views.parse(body) if body[:1] in {b"{", b"["} else None
         if parsed is not None and not self._is_model:
             found += self._gate.follow_tools(self._host, parsed)
-        texts = views.flat(parsed) if parsed is not None else [part.partition("=")[2] for part in body.decode("latin-1").split("&")]
+        texts = flat(parsed) if parsed is not None else [part.partition("=")[2] for part in body.decode("latin-1").split("&")]
         return found + self._gate.join(self._host, [text.encode("utf-8", "replace") for text in texts] or [body])
 
     def _watch(self, content: bytes) -> None:
@@ -102,8 +109,12 @@ class Exchange(Inspection):
             self.judge([self._gate.as_finding(match, View("body", "the body and requests before it", b"")) for match in matches])
 
     def _settle(self, found: list[Finding]) -> None:
-        """Judge findings of a passing body, and overwrite what is to be redacted in what is still held."""
-        verdict = self.judge(found)
+        """Judge findings of a passing body, and overwrite what is to be redacted in what is still held.
+
+        What was found in the raw body is not judged again where joined fields show it a second time.
+        """
+        raw = {(one.rule, one.fingerprint) for one in found if not one.via}
+        verdict = self.judge(one for one in found if not one.via or (one.rule, one.fingerprint) not in raw)
         for one, action in verdict.findings:
             if action == "redact" and one.start is not None and one.end is not None:
                 low, high = max(one.start - self._sent, 0), one.end - self._sent
@@ -124,7 +135,9 @@ class Exchange(Inspection):
         for frame, raw in frames:
             self._held += raw
             self._frames, seen, matches = self._frames.take(frame)
-            found = self._gate.scanner.scan(seen) + [self._gate.as_finding(match, View("frame", "a WebSocket frame", b"")) for match in matches]
+            found = self._gate.scanner.scan(seen) + [
+                self._gate.as_finding(match, View("frame", "a WebSocket frame", b"")) for match in matches
+            ]
             for view in seen:
                 self._watch(view.content)
             self.judge(found)
@@ -194,7 +207,7 @@ class AnswerText:
         self._coding = _header(headers, "content-encoding").strip().lower()
         self._reads = not kind or any(word in kind for word in TEXTS)
         self._is_stream = "event-stream" in kind
-        self.holds = self._reads and self._exchange._gate.settings.injection == "block"  # noqa: SLF001 - two halves of one thing
+        self.holds = self._reads and self._exchange._gate.settings.injection == "block"
 
     def take(self, part: bytes) -> bytes:
         if not self._reads:
@@ -221,5 +234,3 @@ class AnswerText:
 
 def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
     return next((value for key, value in headers if key.lower() == name), "")
-
-

@@ -9,7 +9,13 @@ from bot_bottle.manifest.spec import BottleSpec, Dlp, FromFile, SecretSource
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
 
-DOES = {"block": "stops the request", "ask": "stops the request until you allow it", "redact": "is overwritten", "warn": "is noted", "off": "is not looked for"}
+DOES = {
+    "block": "stops the request",
+    "ask": "stops the request until you allow it",
+    "redact": "is overwritten",
+    "warn": "is noted",
+    "off": "is not looked for",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,10 +34,13 @@ class DlpPlan(GatePlan):
         lines = [
             Line(
                 label="scan",
-                text=f"credentials and {len(self.own)} more secrets of yours must not leave in any encoding; a known token {DOES[does.formats]}",
+                text=f"credentials and {len(self.own)} more secrets must not leave in any encoding; a known token {DOES[does.formats]}",
                 why=self.why,
             ),
-            Line(label="scan", text=f"what cannot be read {DOES[does.unscannable]}; an order to the model in an answer {DOES[does.injection]}"),
+            Line(
+                label="scan",
+                text=f"what cannot be read {DOES[does.unscannable]}; an order to the model in an answer {DOES[does.injection]}",
+            ),
         ]
         lines += [Line(label="secret", text=f"{one.name}: {described_source(one.source)}") for one in self.own]
         lines += [Line(label="scan", text=f"also for the patterns in {path}") for path in self.patterns]

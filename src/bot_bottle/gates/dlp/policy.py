@@ -117,7 +117,7 @@ def explain(verdict: Verdict) -> tuple[str, str]:
     """(why, hint) for the agent to read: the rule and the place, never what was found."""
     one = verdict.finding
     assert one is not None
-    undone = f" after undoing {' and '.join(one.via)}" if one.via else ""
+    undone = f" through {' and '.join(one.via)}" if one.via else ""
     why = f"{one.title} was found in {one.where}{undone}. Nothing was sent."
     if one.kind in SURE:
         return why, "This value must not leave the bottle in any form. Go on without it."

@@ -64,7 +64,7 @@ class Finding:
 
     def describe(self) -> str:
         """One line for people and logs."""
-        undone = f", after undoing {' and '.join(self.via)}" if self.via else ""
+        undone = f", through {' and '.join(self.via)}" if self.via else ""
         return f"{self.title} ({self.rule}) in {self.where}{undone}: {self.preview} [{self.fingerprint}]"
 
 

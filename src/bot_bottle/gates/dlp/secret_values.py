@@ -13,7 +13,9 @@ PLAIN = frozenset(("development", "production", "localhost", "postgres", "change
 """Values of settings, never secrets: a value that stands in half of all requests would stop the bottle's work."""
 
 
-def own_secrets(values: Mapping[str, str], *, files: Iterable[str] = (), canaries: Iterable[str] = ()) -> tuple[list[OwnSecret], list[str]]:
+def own_secrets(
+    values: Mapping[str, str], *, files: Iterable[str] = (), canaries: Iterable[str] = ()
+) -> tuple[list[OwnSecret], list[str]]:
     """The secrets, and the names of values too short or too plain to search for. `files` are names whose value is a file."""
     found: list[OwnSecret] = []
     left: list[str] = []

@@ -13,6 +13,9 @@ from bot_bottle.record import dataclass
 SMALL = 64 * 1024
 """Bodies up to this size are also parsed, to join what was split over fields. Larger ones are watched for fragments."""
 
+JOINED = ("joining",)
+"""What was done to get views of several fields: their offsets are not those of the body."""
+
 _COMMAND_KEY = re.compile(r"(?i)^(?:cmd|command|commands|script|shell|bash|code|exec|args?|argv|input|line|query)$")
 _COMMAND_TOOL = re.compile(r"(?i)exec|run|shell|bash|terminal|command|cmd|powershell|subprocess|system|process|console|script")
 
@@ -84,9 +87,11 @@ def field_views(body: bytes, content_type: str) -> Iterator[View]:
     elif "form" in content_type and b"=" in body:
         if b"multipart" in content_type.encode("latin-1", "replace"):
             texts = re.split(rb"\r?\n\r?\n|\r?\n--[^\r\n]*", body)[1::2]
-            yield View("body", "the form's fields, joined", b"".join(texts))
+            yield View("body", "the form's fields, joined", b"".join(texts), JOINED)
         else:
-            yield View("body", "the form's fields, joined", b"".join(part.partition(b"=")[2] for part in body.split(b"&")))
+            yield View(
+                "body", "the form's fields, joined", b"".join(part.partition(b"=")[2] for part in body.split(b"&")), JOINED
+            )
 
 
 def parse(body: bytes) -> Any:  # Any: JSON
@@ -100,8 +105,8 @@ def parse(body: bytes) -> Any:  # Any: JSON
 def _joined(value: Any, surface: Any, where: str) -> Iterator[View]:  # Any: JSON; one of the surfaces
     texts = flat(value)
     if len(texts) > 1:
-        yield View(surface, f"{where}, joined", "".join(texts).encode("utf-8", "replace"))
-        yield View(surface, f"{where}, one per line", "\n".join(texts).encode("utf-8", "replace"))
+        yield View(surface, f"{where}, joined", "".join(texts).encode("utf-8", "replace"), JOINED)
+        yield View(surface, f"{where}, one per line", "\n".join(texts).encode("utf-8", "replace"), JOINED)
 
 
 def rpc_views(message: Any) -> Iterator[View]:  # Any: JSON

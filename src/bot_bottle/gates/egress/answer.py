@@ -16,12 +16,17 @@ REASONS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """A refusal: its status (RFC 9110), why in a sentence, the rule that denies, and what could be asked for."""
+    """A refusal: its status (RFC 9110), why in a sentence, the rule that denies, and what could be asked for.
+
+    `by` and `advice` are the words of a gate that inspected the request.
+    """
 
     status: int
     why: str
     rule: Rule | None = None
     hint: dict[str, Any] | None = None  # Any: JSON
+    by: str = ""
+    advice: str = ""
 
 
 def refusal_bytes(refusal: Refusal, *, host: str, method: str, path: str, close: bool) -> bytes:
@@ -30,6 +35,8 @@ def refusal_bytes(refusal: Refusal, *, host: str, method: str, path: str, close:
     body |= {"host": host, "method": method, "path": path[:400]}
     if refusal.rule is not None:
         body["rule"] = refusal.rule.where
+    if refusal.by:
+        body |= {"rule": refusal.by, "advice": refusal.advice}
     if refusal.hint:
         body["hint"] = {"tool": "request_permission", "arguments": refusal.hint}
     content = (json.dumps(body, indent=1) + "\n").encode("ascii")

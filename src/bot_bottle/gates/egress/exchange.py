@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 
+from bot_bottle.gates.base import Inspection, Stopped
 from bot_bottle.gates.egress.credentials import Dressed
 from bot_bottle.gates.egress.http import (
     LAST_CHUNK,
@@ -46,9 +47,16 @@ class Traffic:
 class Exchange:
     """Runs one exchange between the bottle's connection and an upstream's."""
 
-    def __init__(
-        self, request: Request, head: RequestHead, dressed: Dressed, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    def __init__(  # noqa: PLR0917 - the two sides of one exchange
+        self,
+        request: Request,
+        head: RequestHead,
+        dressed: Dressed,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        inspection: Inspection | None = None,
     ) -> None:
+        self._inspection = inspection
         self._request = request
         self._head = head
         self._dressed = dressed
@@ -56,6 +64,7 @@ class Exchange:
         self._writer = writer
         self._scrubber = Scrubber(dressed.values)
         self.traffic = Traffic()
+        self._opened: Wire | None = None
         self.body_is_read = False
         self.has_answered = False
 
@@ -66,7 +75,9 @@ class Exchange:
         """
         sending = asyncio.create_task(self._send(wire))
         try:
-            response = await self._response_head(wire)
+            response = await self._response_to(sending, wire)
+            if self._inspection is not None:
+                self._inspection.answered(response.status, response.headers)
             if response.status == 101:
                 await sending
                 return await self._switch(wire, response)
@@ -79,6 +90,16 @@ class Exchange:
                 sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
+    async def _response_to(self, sending: "asyncio.Task[None]", wire: Wire) -> ResponseHead:
+        """The response head; Stopped when the request itself was stopped on its way."""
+        try:
+            return await self._response_head(wire)
+        except CannotReach:
+            error = sending.exception() if sending.done() and not sending.cancelled() else None
+            if isinstance(error, Stopped):
+                raise error from None
+            raise
+
     def _request_bytes(self) -> bytes:
         request, head = self._request, self._head
         default = 443 if request.scheme == "https" else 80
@@ -87,6 +108,8 @@ class Exchange:
         if self._dressed.values:  # an encoded answer could not be scrubbed
             headers = [(name, value) for name, value in headers if name != "accept-encoding"]
             headers.append(("accept-encoding", "identity"))
+        if self._inspection is not None:  # no compression between frames: they are read one by one
+            headers = [(name, value) for name, value in headers if name != "sec-websocket-extensions"]
         if request.websocket:
             headers += [("connection", "Upgrade"), ("upgrade", "websocket")]
         headers += framing_headers(head.framing, has_body=request.method in WITH_BODY)
@@ -95,24 +118,45 @@ class Exchange:
 
     async def _send(self, wire: Wire) -> None:
         try:
-            wire.writer.write(self._request_bytes())
             framing = self._head.framing
-            if framing != Sized(length=0):
-                if "100-continue" in tokens(self._head.headers, "expect"):
-                    self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                async for part in timed(body_parts(self._reader, framing)):
-                    wire.writer.write(framed(part, framing))
-                    self.traffic.bytes_out += len(part)
-                    await wire.writer.drain()
-                if isinstance(framing, Chunked):
-                    wire.writer.write(LAST_CHUNK)
+            if framing == Sized(length=0):
+                self._open(wire)
+            else:
+                await self._send_body(wire, framing)
             self.body_is_read = True
             await wire.writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             wire.close()
-        except BadHttp:
+        except (BadHttp, Stopped):
             wire.close()
             raise
+
+    async def _send_body(self, wire: Wire, framing: Framing) -> None:
+        """The head goes with the first part that may leave, so that of a body that is stopped early nothing leaves."""
+        if "100-continue" in tokens(self._head.headers, "expect"):
+            self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._inspection is None:
+            self._open(wire)
+        async for part in timed(body_parts(self._reader, framing)):
+            await self._send_part(wire, self._inspection.send(part) if self._inspection is not None else part, framing)
+        if self._inspection is not None:
+            await self._send_part(wire, self._inspection.finish(), framing)
+        self._open(wire)
+        if isinstance(framing, Chunked):
+            wire.writer.write(LAST_CHUNK)
+
+    async def _send_part(self, wire: Wire, part: bytes, framing: Framing) -> None:
+        if part:
+            self._open(wire)
+            wire.writer.write(framed(part, framing))
+            self.traffic.bytes_out += len(part)
+            await wire.writer.drain()
+
+    def _open(self, wire: Wire) -> None:
+        """Write the request's head, once."""
+        if self._opened is not wire:
+            self._opened = wire
+            wire.writer.write(self._request_bytes())
 
     async def _response_head(self, wire: Wire) -> ResponseHead:
         while True:
@@ -134,15 +178,26 @@ class Exchange:
     async def _pass_back(self, wire: Wire, response: ResponseHead) -> bool:
         framing = self._outer_framing(response)
         keeps = not self._head.wants_close() and not isinstance(framing, UntilClose)
-        self._answer(response, framing, keeps=keeps)
+        inspection = self._inspection
+        if inspection is None or not inspection.holds_answer:
+            self._answer(response, framing, keeps=keeps)
         async for part in timed(body_parts(wire.reader, response.framing)):
             self.traffic.bytes_in += len(part)
-            await self._write_part(self._scrubber.feed(part), framing)
-        await self._write_part(self._scrubber.finish(), framing)
+            ready = self._read(self._scrubber.feed(part))
+            if ready and not self.has_answered:
+                self._answer(response, framing, keeps=keeps)
+            await self._write_part(ready, framing)
+        ready = self._read(self._scrubber.finish()) + (inspection.finish_receiving() if inspection is not None else b"")
+        if not self.has_answered:
+            self._answer(response, framing, keeps=keeps)
+        await self._write_part(ready, framing)
         if isinstance(framing, Chunked) and self._request.method != "HEAD":
             self._writer.write(LAST_CHUNK)
         await self._writer.drain()
         return keeps
+
+    def _read(self, part: bytes) -> bytes:
+        return self._inspection.receive(part) if self._inspection is not None and part else part
 
     def _outer_framing(self, response: ResponseHead) -> Framing:
         if isinstance(response.framing, Sized) or self._head.minor == 1:
@@ -174,7 +229,8 @@ class Exchange:
         headers += [("connection", "Upgrade"), ("upgrade", "websocket")]
         self._writer.write(write_head(f"HTTP/1.1 101 {response.reason}", headers))
         self.traffic.status, self.has_answered = 101, True
-        outward = pump(self._reader, wire.writer, self._count_out)
+        through = self._inspection.send if self._inspection is not None else _unchanged
+        outward = pump(self._reader, wire.writer, self._count_out, through)
         inward = pump(wire.reader, self._writer, self._count_in)
         await first_ends(outward, inward)
         wire.close()
@@ -197,11 +253,20 @@ async def timed(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield part
 
 
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Callable[[int], None]) -> None:
+def _unchanged(part: bytes) -> bytes:
+    return part
+
+
+async def pump(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    count: Callable[[int], None],
+    through: Callable[[bytes], bytes] = _unchanged,
+) -> None:
     """Bytes one way until the end."""
     while part := await reader.read(1 << 16):
         count(len(part))
-        writer.write(part)
+        writer.write(through(part))
         await writer.drain()
 
 
@@ -209,7 +274,10 @@ async def first_ends(*ways: Coroutine[None, None, None]) -> None:
     """Run all; when one ends, end the others."""
     tasks = [asyncio.create_task(way) for way in ways]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for error in [task.exception() for task in done]:
+            if isinstance(error, Stopped):
+                raise error
     finally:
         for task in tasks:
             task.cancel()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_bottle.errors import Refused
-from bot_bottle.gates.base import Event, Gate, Record
+from bot_bottle.gates.base import Event, Gate, Inspection, Outbound, Record, Stopped
 from bot_bottle.gates.egress import hello
 from bot_bottle.gates.egress.answer import Refusal, refusal_bytes
 from bot_bottle.gates.egress.credentials import Binding, Dressed, apply, bind
@@ -32,6 +32,7 @@ from bot_bottle.record import dataclass
 HEAD_TIMEOUT_S = 30.0
 IDLE_TIMEOUT_S = 300.0
 HANDSHAKE_TIMEOUT_S = 20.0
+LINGER_S, LINGER_IDLE_S = 5.0, 0.2
 CONNECTION_LIMIT = 512
 """Connections of one bottle at a time; npm opens up to 50, a browser 256."""
 
@@ -291,7 +292,32 @@ class Connection:
         except Refused as error:
             await self._refuse(Refusal(status=403, why=error.what), host=request.host, method=request.method, path=request.path)
             return False
-        return await self._exchange(request, head, dressed, verdict)
+        try:
+            inspection = self._inspect(request, head, target)
+        except Stopped as stopped:
+            await self._refuse(_refusal(stopped), host=request.host, method=request.method, path=request.path, port=request.port)
+            return False
+        try:
+            return await self._exchange(request, head, dressed, verdict, inspection)
+        finally:
+            if inspection is not None:
+                inspection.close()
+
+    def _inspect(self, request: Request, head: RequestHead, target: Target) -> Inspection | None:
+        """The request as the bottle wrote it, before credentials are set. Stopped when it must not leave."""
+        if self._gate.inspector is None:
+            return None
+        return self._gate.inspector.inspect(
+            Outbound(
+                scheme=request.scheme,
+                host=request.host,
+                port=request.port,
+                method=request.method,
+                target=request.path + ("" if target.raw_query is None else f"?{target.raw_query}"),
+                headers=head.headers,
+                is_websocket=request.websocket,
+            )
+        )
 
     def _parse(self, head: RequestHead) -> tuple[Request, Target] | Refusal:
         try:
@@ -347,8 +373,10 @@ class Connection:
             plain_ok=self._gate.dialler.is_pinned_to_loopback(request.host, request.port),
         )
 
-    async def _exchange(self, request: Request, head: RequestHead, dressed: Dressed, verdict: Allowed) -> bool:
-        exchange = Exchange(request, head, dressed, self._reader, self._writer)
+    async def _exchange(
+        self, request: Request, head: RequestHead, dressed: Dressed, verdict: Allowed, inspection: Inspection | None
+    ) -> bool:
+        exchange = Exchange(request, head, dressed, self._reader, self._writer, inspection)
         self._gate.leads_to(request.host, request.port)
         wire: Wire | None = None
         keeps = False
@@ -372,6 +400,15 @@ class Connection:
                 return False
             self._writer.transport.abort()
             keeps = False
+        except Stopped as stopped:
+            refusal = _refusal(stopped)
+            if not exchange.has_answered:
+                await self._refuse(refusal, host=request.host, method=request.method, path=request.path, port=request.port)
+                await self._linger()
+                return False
+            self._note(refusal, host=request.host, method=request.method, path=request.path, port=request.port)
+            self._writer.transport.abort()
+            return False
         finally:
             if wire is not None:
                 wire.close()
@@ -390,6 +427,15 @@ class Connection:
         )
         return keeps
 
+    async def _linger(self) -> None:
+        """Take in what the bottle still sends: closing over unread bytes would reset the connection under our answer."""
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(LINGER_S):
+                while True:
+                    async with asyncio.timeout(LINGER_IDLE_S):
+                        if not await self._reader.read(1 << 16):
+                            return
+
     async def _refuse(
         self, refusal: Refusal, *, host: str = "", method: str = "", path: str = "", keeps: bool = False, port: int | None = None
     ) -> None:
@@ -401,6 +447,7 @@ class Connection:
         if host == PROBE_HOST:
             return
         event = self._event("deny", host=host, method=method, path=path, rule=refusal.rule, port=port)
+        event["rule"] = refusal.by or event["rule"]
         self._gate.note(event | {"status": refusal.status, "why": refusal.why})
 
     def _event(self, verdict: str, *, host: str, method: str, path: str, rule: Rule | None, port: int | None = None) -> Event:
@@ -409,6 +456,10 @@ class Connection:
         event["rule"] = rule.where if rule is not None else None
         event["ms"] = round((asyncio.get_running_loop().time() - self._started) * 1000, 1)
         return event
+
+
+def _refusal(stopped: Stopped) -> Refusal:
+    return Refusal(status=403, why=stopped.why, by=stopped.rule, advice=stopped.hint)
 
 
 def settings_from(config: Mapping[str, Any]) -> Settings:
