@@ -86,7 +86,7 @@ async def scene(tmp_path: Path, *, settings: Settings | None = None) -> AsyncIte
         egress=Egress(rules=rules, upstream=Upstream(connect=pins)),
     )
     _, key = make_authority("test")
-    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "key.pem").write_text(key)
     bottle = {"slug": "test", "ca": {"key": str(tmp_path / "key.pem")}}
     egress = EgressGate(plan_egress(spec).config() | {"bottle": bottle}, {}, stage.events.append)
     plan = plan_dlp(spec)
@@ -104,6 +104,7 @@ async def scene(tmp_path: Path, *, settings: Settings | None = None) -> AsyncIte
         task.cancel()
         await egress.close()
         await asyncio.gather(task, return_exceptions=True)
+        listener.close()
         server.close()
         await server.wait_closed()
 

@@ -34,7 +34,7 @@ class DlpPlan(GatePlan):
         lines = [
             Line(
                 label="scan",
-                text=f"credentials and {len(self.own)} more secrets must not leave in any encoding; a known token {DOES[does.formats]}",
+                text=f"credentials and {len(self.own)} more secrets do not leave in any encoding; a token {DOES[does.formats]}",
                 why=self.why,
             ),
             Line(
