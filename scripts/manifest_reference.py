@@ -27,6 +27,7 @@ SECTIONS = {
     "mounts[]": "MountSection",
     "budget": "BudgetSection",
     "dlp": "DlpSection",
+    "dlp.actions[]": "DlpActionSection",
 }
 """Key path → the model that reads the mapping there, in the order of the page."""
 

@@ -27,6 +27,7 @@ from bot_bottle.manifest.spec import (
     Budget,
     ConnectTo,
     Credential,
+    DlpAction,
     FromCommand,
     FromEnv,
     FromFile,
@@ -175,4 +176,13 @@ def _limits(section: LimitsSection) -> tuple[tuple[str, float | int | None], ...
 
 def _dlp(section: DlpSection) -> DlpSaid:
     secrets = tuple(_source(secret) for secret in section.secrets or ())
-    return DlpSaid(engine=section.engine, secrets=secrets, formats=section.formats, injection=section.injection)
+    return DlpSaid(
+        engine=section.engine,
+        secrets=secrets,
+        canaries=tuple(_source(canary) for canary in section.canaries or ()),
+        patterns=tuple(section.patterns or ()),
+        formats=section.formats,
+        injection=section.injection,
+        unscannable=section.unscannable,
+        actions=tuple(DlpAction(rule=one.rule or "*", host=one.host or "*", action=one.action) for one in section.actions or ()),
+    )

@@ -13,11 +13,13 @@ from bot_bottle.manifest.spec import (
     Budget,
     Credential,
     Dlp,
+    DlpAction,
     DlpEngine,
     Egress,
     Limits,
     Mount,
     OnFind,
+    OnFormat,
     Rule,
     SecretSource,
     Upstream,
@@ -33,8 +35,12 @@ class DlpSaid:
 
     engine: DlpEngine | None = None
     secrets: tuple[SecretSource, ...] = ()
-    formats: OnFind | None = None
+    canaries: tuple[SecretSource, ...] = ()
+    patterns: tuple[Path, ...] = ()
+    formats: OnFormat | None = None
     injection: OnFind | None = None
+    unscannable: OnFind | None = None
+    actions: tuple[DlpAction, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,8 +179,12 @@ def _add_dlp(below: Dlp | None, above: DlpSaid | None) -> Dlp | None:
     return Dlp(
         engine=above.engine or under.engine,
         secrets=tuple(dict.fromkeys(under.secrets + above.secrets)),
+        canaries=tuple(dict.fromkeys(under.canaries + above.canaries)),
+        patterns=tuple(dict.fromkeys(under.patterns + above.patterns)),
         formats=above.formats or under.formats,
         injection=above.injection or under.injection,
+        unscannable=above.unscannable or under.unscannable,
+        actions=under.actions + above.actions,
     )
 
 

@@ -19,6 +19,7 @@ from bot_bottle.manifest.fields import (
     Dollars,
     Engine,
     Find,
+    FindFormat,
     Flag,
     GuestPath,
     Header,
@@ -266,6 +267,17 @@ class BudgetSection(Section):
     """Tokens read and written, in all. Default: no bound."""
 
 
+class DlpActionSection(Section):
+    """What finds of one rule do on one host."""
+
+    rule: Line | None = None
+    """The rule, or a glob: `aws-*`. `bot-bottle dlp explain` lists the rules. Default: any rule."""
+    host: Line | None = None
+    """The host, or a glob. Default: any host."""
+    action: FindFormat
+    """`block`, `redact` (overwritten where it stands in a body, else blocked), `warn` or `off`."""
+
+
 class DlpSection(Section):
     """How requests are searched for secrets before they leave."""
 
@@ -273,10 +285,20 @@ class DlpSection(Section):
     """`builtin` (default), or `pipelock`: the program of that name, which must be installed."""
     secrets: list[SecretSection] | None = None
     """Your own secrets, which must not leave in any encoding. A file is read line by line when it has the form of a .env file."""
-    formats: Find | None = None
-    """What a string in the form of a known token does: `block` (default), `warn` or `off`."""
+    canaries: list[SecretSection] | None = None
+    """Bait: values that you planted where an agent might find them. Searched for as your secrets are, and named so in the log."""
+    patterns: list[HostFile] | None = None
+    """Files with your own patterns: TOML in the form that gitleaks reads, expressions in RE2's syntax. Relative paths start at
+    this file."""
+    formats: FindFormat | None = None
+    """What a string in the form of a known token does: `block` (default), `redact` (overwritten in the body), `warn` or `off`.
+    On routes to the agent's model it is only noted. Your own secrets are stopped everywhere, whatever stands here."""
     injection: Find | None = None
     """What a response that looks like a prompt injection does: `block`, `warn` (default) or `off`."""
+    unscannable: Find | None = None
+    """What a request does that cannot be read, such as an encrypted archive: `block` (default), `warn` or `off`."""
+    actions: list[DlpActionSection] | None = None
+    """Exceptions, by rule and host. The last one that matches counts."""
 
 
 class Common(Section):

@@ -16,6 +16,7 @@ Scheme = Literal["https", "http"]
 CredentialSlot = Literal["header", "basic", "query"]
 DlpEngine = Literal["builtin", "pipelock"]
 OnFind = Literal["block", "warn", "off"]
+OnFormat = Literal["block", "redact", "warn", "off"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,13 +168,26 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DlpAction:
+    """What finds of some rules do on some hosts, instead of what they do elsewhere; globs, `*` is any."""
+
+    rule: str = "*"
+    host: str = "*"
+    action: OnFormat = "warn"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Dlp:
     """How requests are searched for secrets: the engine, the operator's own secrets, and what a find does."""
 
     engine: DlpEngine = "builtin"
     secrets: tuple[SecretSource, ...] = ()
-    formats: OnFind = "block"
+    canaries: tuple[SecretSource, ...] = ()
+    patterns: tuple[Path, ...] = ()
+    formats: OnFormat = "block"
     injection: OnFind = "warn"
+    unscannable: OnFind = "block"
+    actions: tuple[DlpAction, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,7 +40,7 @@ STRONGER: dict[str, tuple[str, ...]] = {
 EXPOSURE = ("copy", "clone", "bind")
 """Workspace modes, from the one that touches nothing of the operator's to the one that does."""
 
-STRICTNESS = ("off", "warn", "block")
+STRICTNESS = ("off", "warn", "redact", "block")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,10 +216,19 @@ def _dlp(policy: Dlp, said: Layer) -> Found:
     wanted = said.dlp or DlpSaid()
     if wanted.engine and wanted.engine != policy.engine:
         yield "dlp.engine", f"searches with {wanted.engine} instead of {policy.engine}"
-    for key in ("formats", "injection"):
+    for key in ("formats", "injection", "unscannable"):
         now, value = getattr(policy, key), getattr(wanted, key)
         if value and STRICTNESS.index(value) < STRICTNESS.index(now):
             yield f"dlp.{key}", f"{value} instead of {now}"
+    for index, exception in enumerate(wanted.actions):
+        if exception.action != "block" and exception not in policy.actions:
+            yield f"dlp.actions[{index}]", f"{exception.action} for rule {exception.rule} on {exception.host}"
+    for index, path in enumerate(wanted.patterns):
+        if path not in policy.patterns:
+            yield f"dlp.patterns[{index}]", f"reads {path}"
+    for index, source in enumerate(wanted.canaries):
+        if source not in policy.canaries:
+            yield f"dlp.canaries[{index}]", f"{_taken(source)}, and tells the bottle when it guesses it"
     for index, source in enumerate(wanted.secrets):
         if source not in policy.secrets:
             yield f"dlp.secrets[{index}]", f"{_taken(source)}, and tells the bottle when it guesses it"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot_bottle.gates.dlp.policy import Settings
+from bot_bottle.gates.dlp.policy import Override, Settings
 from bot_bottle.manifest.spec import BottleSpec, Dlp, FromFile, SecretSource
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
@@ -24,6 +24,7 @@ class DlpPlan(GatePlan):
 
     settings: Settings
     own: tuple[Secret, ...] = ()
+    canaries: tuple[Secret, ...] = ()
     patterns: tuple[Path, ...] = ()
     why: str = "default"
     gate: str = "dlp"
@@ -43,6 +44,8 @@ class DlpPlan(GatePlan):
             ),
         ]
         lines += [Line(label="secret", text=f"{one.name}: {described_source(one.source)}") for one in self.own]
+        lines += [Line(label="canary", text=f"{one.name}: {described_source(one.source)}") for one in self.canaries]
+        lines += [Line(label="except", text=f"{one.rule} on {one.host} {DOES[one.action]}") for one in does.overrides]
         lines += [Line(label="scan", text=f"also for the patterns in {path}") for path in self.patterns]
         if does.model_hosts:
             hosts = ", ".join(sorted(does.model_hosts))
@@ -54,23 +57,37 @@ class DlpPlan(GatePlan):
         return {
             "settings": self.settings.to_json(),
             "files": [one.name for one in self.own if isinstance(one.source, FromFile)],
-            "canaries": [],
+            "canaries": [one.name for one in self.canaries],
             "patterns": [str(path) for path in self.patterns],
         }
 
     def secrets(self) -> tuple[Secret, ...]:
         """The operator's secrets that are searched for, besides the credentials."""
-        return self.own
+        return self.own + self.canaries
 
 
 def plan_dlp(spec: BottleSpec) -> DlpPlan:
     """The gate's plan from a complete spec: the rules of the agent are its routes to the model."""
     asked = spec.dlp or Dlp()
     models = frozenset(rule.host for rule in spec.egress.rules if rule.where.startswith("agent ") and not rule.deny)
-    settings = Settings(formats=asked.formats, injection=asked.injection, model_hosts=models)
-    own = tuple(Secret(name=f"dlp {_name(source)}", source=source) for source in asked.secrets)
-    return DlpPlan(settings=settings, own=own, why="dlp" if spec.dlp else "default")
+    settings = Settings(
+        formats=asked.formats,
+        injection=asked.injection,
+        unscannable="ask" if asked.unscannable == "block" else asked.unscannable,
+        overrides=tuple(Override(rule=one.rule, host=one.host, action=one.action) for one in asked.actions),
+        model_hosts=models,
+    )
+    return DlpPlan(
+        settings=settings,
+        own=_named("secret", asked.secrets),
+        canaries=_named("canary", asked.canaries),
+        patterns=asked.patterns,
+        why="dlp" if spec.dlp else "default",
+    )
 
 
-def _name(source: SecretSource) -> str:
-    return described_source(source)
+def _named(kind: str, sources: tuple[SecretSource, ...]) -> tuple[Secret, ...]:
+    """Names that tell the operator which is which; numbered, because two commands may look alike."""
+    return tuple(
+        Secret(name=f"{kind} {number}, {described_source(source)}", source=source) for number, source in enumerate(sources, 1)
+    )
