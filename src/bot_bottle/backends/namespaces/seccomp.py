@@ -28,6 +28,10 @@ TIOCSTI, TIOCLINUX, TIOCSETD = 0x5412, 0x541C, 0x5423
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_TYPE_MASK = 1, 2, 3, 5, 0xF
 NETLINK_ROUTE = 0
+USUAL_PROTOCOLS = (0, 1, 6, 17, 58, 262)
+"""Default, ICMP, TCP, UDP, ICMPv6, MPTCP (linux/in.h). Others, such as SCTP or L2TP, load kernel modules when asked for."""
+
+ADDR_NO_RANDOMIZE = 0x0040000
 
 FORBIDDEN = (
     "mount", "umount2", "pivot_root", "chroot", "open_tree", "open_tree_attr", "move_mount", "fsopen", "fsconfig", "fsmount",
@@ -110,46 +114,41 @@ def no_new_namespaces() -> list[Step]:
 
 def no_terminal_tricks() -> list[Step]:
     """ioctl: the request is 32 bits wide to the kernel, so only those are compared."""
-    steps = [low(1)]
-    for request in (TIOCSTI, TIOCLINUX, TIOCSETD):
-        steps += [Step(code=JUMP_EQUAL, value=request, no=1), give(ERRNO | EPERM)]
-    return [*steps, give(ALLOW)]
+    return [low(1), *any_of((TIOCSTI, TIOCLINUX, TIOCSETD), then=[give(ERRNO | EPERM)]), give(ALLOW)]
 
 
 def ordinary_sockets() -> list[Step]:
-    """Unix, IPv4 and IPv6 of the ordinary types, and route netlink (getifaddrs needs it); nothing else."""
-    route_only = [
-        low(2),
-        Step(code=JUMP_EQUAL, value=NETLINK_ROUTE, yes=1),
-        give(ERRNO | EPROTONOSUPPORT),
-        give(ALLOW),
-    ]
-    types = [
-        low(1),
-        Step(code=AND, value=SOCK_TYPE_MASK),
-        Step(code=JUMP_EQUAL, value=SOCK_STREAM, yes=3),
-        Step(code=JUMP_EQUAL, value=SOCK_DGRAM, yes=2),
-        Step(code=JUMP_EQUAL, value=SOCK_SEQPACKET, yes=1),
-        give(ERRNO | ESOCKTNOSUPPORT),
-        give(ALLOW),
-    ]
-    families = [
+    """Unix sockets; IPv4 and IPv6 streams and datagrams of the usual protocols; route netlink (getifaddrs needs it).
+
+    The kernel reads each of the three as a 32-bit int, and flags share the type's number, so it is masked (socket(2)).
+    """
+    usual = [low(2), *any_of(USUAL_PROTOCOLS), give(ERRNO | EPROTONOSUPPORT)]
+    kinds = [low(1), Step(code=AND, value=SOCK_TYPE_MASK)]
+    internet = [*kinds, *any_of((SOCK_STREAM, SOCK_DGRAM), then=usual), give(ERRNO | ESOCKTNOSUPPORT)]
+    local = [*kinds, *any_of((SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET)), give(ERRNO | ESOCKTNOSUPPORT)]
+    route = [low(2), *any_of((NETLINK_ROUTE,)), give(ERRNO | EPROTONOSUPPORT)]
+    return [
         low(0),
-        Step(code=JUMP_EQUAL, value=AF_NETLINK, yes=4),
-        Step(code=JUMP_EQUAL, value=AF_UNIX, yes=3 + len(route_only)),
-        Step(code=JUMP_EQUAL, value=AF_INET, yes=2 + len(route_only)),
-        Step(code=JUMP_EQUAL, value=AF_INET6, yes=1 + len(route_only)),
+        *any_of((AF_INET, AF_INET6), then=internet),
+        *any_of((AF_UNIX,), then=local),
+        *any_of((AF_NETLINK,), then=route),
         give(ERRNO | EAFNOSUPPORT),
     ]
-    return [*families, *route_only, *types]
+
+
+def any_of(values: Sequence[int], then: Sequence[Step] = ()) -> list[Step]:
+    """`then`, which must end in a verdict and is to allow if it is empty, when the loaded value is one of these."""
+    body = list(then) or [give(ALLOW)]
+    last = len(values) - 1
+    tests = [
+        Step(code=JUMP_EQUAL, value=value, yes=last - at, no=len(body) if at == last else 0) for at, value in enumerate(values)
+    ]
+    return [*tests, *body]
 
 
 def only_plain_personality() -> list[Step]:
     """personality(2): the default, a query, and no address randomisation, which debuggers and sanitizers switch off."""
-    steps = [low(0)]
-    for value in (0, 0xFFFFFFFF, 0x0040000):
-        steps += [Step(code=JUMP_EQUAL, value=value, no=1), give(ALLOW)]
-    return [*steps, give(ERRNO | EPERM)]
+    return [low(0), *any_of((0, 0xFFFFFFFF, ADDR_NO_RANDOMIZE)), give(ERRNO | EPERM)]
 
 
 BLOCKS: tuple[tuple[str, Callable[[], list[Step]]], ...] = (
