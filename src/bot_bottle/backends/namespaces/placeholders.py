@@ -46,11 +46,17 @@ def place(one: Placeholder) -> None:
 def remove_left(stage_dir: Path) -> None:
     """Take away what this bottle's journal names, unless another bottle's does too; then the journal. Twice is harmless."""
     journal = stage_dir / "backend" / JOURNAL
-    kept = {path for other in stage_dir.parent.glob(f"*/backend/{JOURNAL}") if other != journal for path, _ in read(other)}
+    kept = of_others(stage_dir)
     for path, content in read(journal):
         if path not in kept:
             remove(Path(path), content)
     journal.unlink(missing_ok=True)
+
+
+def of_others(stage_dir: Path) -> frozenset[str]:
+    """The paths that the journals of other bottles name."""
+    others = (found for found in stage_dir.parent.glob(f"*/backend/{JOURNAL}") if found.parents[1] != stage_dir)
+    return frozenset(path for other in others for path, _ in read(other))
 
 
 def read(journal: Path) -> list[tuple[str, str | None]]:

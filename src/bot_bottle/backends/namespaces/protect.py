@@ -116,8 +116,13 @@ def placeholder(at: Path, path: str) -> Placeholder:
     return Placeholder(host_path=at / path, content=content)
 
 
-def protect_workspace(at: Path, guest: str, *, also: tuple[Path, ...] = ()) -> Protection:
-    """Look at the workspace, then decide. `also` are the files that this bottle was decided from, wherever they lie."""
+def protect_workspace(
+    at: Path, guest: str, *, also: tuple[Path, ...] = (), placed: frozenset[str] = frozenset()
+) -> Protection:
+    """Look at the workspace, then decide. `also` are the files that this bottle was decided from, wherever they lie.
+
+    What is only there because another bottle `placed` it counts as missing.
+    """
     git = kind_of(at / ".git")
     config = at / ".git" / "config"
     text = config.read_text(errors="surrogateescape") if git == "folder" and kind_of(config) == "file" else ""
@@ -126,4 +131,5 @@ def protect_workspace(at: Path, guest: str, *, also: tuple[Path, ...] = ()) -> P
     if_there = tuple(dict.fromkeys((*if_there, *(path for path in own if path not in always))))
     every = {*always, *if_there}
     every |= {str(parent) for path in every for parent in PurePosixPath(path).parents if str(parent) != "."}
-    return protect({path: kind_of(at / path) for path in every}, always, if_there, at=at, guest=guest)
+    kinds: dict[str, Kind] = {path: "missing" if str(at / path) in placed else kind_of(at / path) for path in every}
+    return protect(kinds, always, if_there, at=at, guest=guest)

@@ -124,7 +124,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize(("name", "arguments", "expected"), CALLS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "arguments", "expected"), CALLS, ids=str)
 def test_call_gets_its_verdict(machine: str, name: str, arguments: tuple[int, ...], expected: str) -> None:
     assert asked(machine, name, *arguments) == expected
 
