@@ -10,6 +10,7 @@ from bot_bottle.backends.namespaces.cgroups import usable_groups
 from bot_bottle.backends.namespaces.etc import generated, make_etc
 from bot_bottle.backends.namespaces.layout import mounts_of, python_inside, python_prefix, writable_paths
 from bot_bottle.backends.namespaces.limits import describe_limits, memory_files, plan_limits
+from bot_bottle.backends.namespaces.placeholders import of_others
 from bot_bottle.backends.namespaces.plan import Bind, LandlockPlan, LimitPlan, Mounted, NamespacesPlan
 from bot_bottle.backends.namespaces.protect import Protection, protect_workspace
 from bot_bottle.backends.namespaces.seccomp import filter_for
@@ -93,7 +94,8 @@ def _workspace(shared: BottlePlan) -> Protection:
     bound = Bind(host_path=shared.workspace_dir, guest_path=shared.guest_workspace, writable=True)
     if shared.spec.workspace.mode != "bind":
         return Protection(mounts=(bound,), placeholders=())
-    found = protect_workspace(shared.workspace_dir, shared.guest_workspace, also=shared.spec.read_from)
+    placed, also = of_others(shared.stage_dir), shared.spec.read_from
+    found = protect_workspace(shared.workspace_dir, shared.guest_workspace, also=also, placed=placed)
     return replace(found, mounts=(bound, *found.mounts))
 
 

@@ -116,9 +116,7 @@ def placeholder(at: Path, path: str) -> Placeholder:
     return Placeholder(host_path=at / path, content=content)
 
 
-def protect_workspace(
-    at: Path, guest: str, *, also: tuple[Path, ...] = (), placed: frozenset[str] = frozenset()
-) -> Protection:
+def protect_workspace(at: Path, guest: str, *, also: tuple[Path, ...] = (), placed: frozenset[str] = frozenset()) -> Protection:
     """Look at the workspace, then decide. `also` are the files that this bottle was decided from, wherever they lie.
 
     What is only there because another bottle `placed` it counts as missing.
