@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from bot_bottle.plans.bottle import BottlePlan
@@ -129,6 +130,10 @@ class Backend(ABC):
 
         Writes only inside `shared.stage_dir`, starts nothing, prints nothing.
         """
+
+    def clean(self, stage_dir: Path) -> None:
+        """Remove what a launch that was killed left outside its stage dir. The bottle is dead; a second time does nothing."""
+        return  # most backends leave nothing there
 
     @abstractmethod
     def launch(self, plan: BottlePlan, link: BundleLink) -> AbstractContextManager[RunningBottle]:

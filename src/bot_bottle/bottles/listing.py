@@ -41,7 +41,7 @@ def remove(slug: str, *, force: bool) -> None:
             facts=(str(paths.bottle_dir(slug) / "workspace"),),
             next=f"See them with `bot-bottle diff {slug}`, take them with `bot-bottle land {slug}`, or remove with -f.",
         )
-    remove_tree(paths.bottle_dir(slug))
+    forget(paths.bottle_dir(slug))
 
 
 def read_state(slug: str) -> str:
@@ -63,7 +63,16 @@ def sweep() -> None:
         return
     for entry in os.scandir(folder):
         if entry.name.startswith(".doomed-") or _is_stale(Path(entry.path)):
-            remove_tree(Path(entry.path))
+            forget(Path(entry.path))
+
+
+def forget(stage_dir: Path) -> None:
+    """Remove a dead bottle's stage dir, and first what its backend left elsewhere if its keeper was killed."""
+    from bot_bottle.backends.registry import backends
+
+    for backend in backends():
+        backend.clean(stage_dir)
+    remove_tree(stage_dir)
 
 
 def _is_stale(stage_dir: Path) -> bool:

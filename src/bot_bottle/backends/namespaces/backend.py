@@ -1,9 +1,12 @@
 """The namespaces backend: sealed by the kernel's namespaces through bubblewrap. No root, no daemon, no image."""
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from bot_bottle.backends.base import Backend, BundleLink, RunningBottle, Unusable, Usable
-from bot_bottle.backends.namespaces.launch import launch
+from bot_bottle.backends.namespaces.groups import remove_groups
+from bot_bottle.backends.namespaces.launch import GROUPS, launch
+from bot_bottle.backends.namespaces.placeholders import remove_left
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
 from bot_bottle.backends.namespaces.prepare import prepare
 from bot_bottle.backends.namespaces.survey import survey
@@ -22,6 +25,11 @@ class Namespaces(Backend):
     def prepare(self, shared: BottlePlan) -> BottlePlan:
         """Decide every mount, filter and limit."""
         return prepare(shared)
+
+    def clean(self, stage_dir: Path) -> None:
+        """Placeholders in the operator's workspace, and control groups."""
+        remove_left(stage_dir)
+        remove_groups(stage_dir / "backend" / GROUPS)
 
     def launch(self, plan: BottlePlan, link: BundleLink) -> AbstractContextManager[RunningBottle]:
         """Carry the plan out."""

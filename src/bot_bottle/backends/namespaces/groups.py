@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot_bottle.backends.namespaces.cgroups import CgroupPlan
 from bot_bottle.errors import CannotRunHere
+from bot_bottle.host.files import write_file
 
 REMOVE_TIMEOUT_S = 3.0
 """A group stays busy until the kernel has let go of its last process, some milliseconds after that ended."""
@@ -16,12 +17,17 @@ Join = Callable[[tuple[int, ...]], None]
 
 
 @contextlib.contextmanager
-def in_groups(plan: CgroupPlan | None) -> Iterator[Join]:
-    """The groups, limits set; yields how processes join them. CannotRunHere when the kernel takes a limit not."""
+def in_groups(plan: CgroupPlan | None, *, journal: Path) -> Iterator[Join]:
+    """The groups, limits set; yields how processes join them. CannotRunHere when the kernel does not take a limit.
+
+    The journal names them before they are made, for `remove_groups` after a killed keeper.
+    """
     if plan is None:
         yield lambda processes: None
         return
+    write_file(journal, "".join(f"{folder}\n" for folder in plan.folders))
     with contextlib.ExitStack() as undo:
+        undo.callback(journal.unlink, missing_ok=True)
         for folder in plan.folders:
             folder.mkdir(exist_ok=True)  # one that a killed keeper left is ours: its name is the bottle's
             undo.callback(_remove, folder)
@@ -45,6 +51,15 @@ def _write(file: Path, text: str) -> None:
             facts=(f"{file} did not take {text}: {error.strerror}",),
             next="Leave that limit out of the manifest, or run where control groups can be made.",
         ) from error
+
+
+def remove_groups(journal: Path) -> None:
+    """Remove the groups that the journal names, unless somebody is in them again; then the journal."""
+    with contextlib.suppress(FileNotFoundError):
+        for line in journal.read_text().splitlines():
+            with contextlib.suppress(OSError):
+                Path(line).rmdir()  # of a folder of cgroups, only an empty group goes
+        journal.unlink()
 
 
 def _remove(folder: Path) -> None:

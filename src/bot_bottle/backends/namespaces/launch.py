@@ -21,6 +21,7 @@ from bot_bottle.host.run import LongCommand, Process, plain_env, spawn
 from bot_bottle.plans.gate import GATE_PORTS
 
 LOG = "bwrap.log"
+GROUPS = "groups"
 END_TIMEOUT_S = 3.0
 
 
@@ -29,7 +30,7 @@ def launch(plan: NamespacesPlan, link: BundleLink) -> Iterator[RunningBottle]:
     """A sealed bottle whose gates' sockets are with the bundle."""
     with contextlib.ExitStack() as undo:
         undo.enter_context(placed(plan))
-        join_groups = undo.enter_context(in_groups(plan.limits.cgroup))
+        join_groups = undo.enter_context(in_groups(plan.limits.cgroup, journal=plan.stage_dir / "backend" / GROUPS))
         control, theirs = socket.socketpair()
         undo.callback(control.close)
         info, report = os.pipe()
