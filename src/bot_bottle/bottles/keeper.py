@@ -231,6 +231,8 @@ class Keeper:
 
         if self._report.is_open:
             self._selector.register(self._report, selectors.EVENT_READ, read)
+        else:
+            self._lost_cli()  # it went while the bottle was made
 
     def _lost_cli(self) -> None:
         with contextlib.suppress(KeyError, ValueError):

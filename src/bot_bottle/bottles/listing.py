@@ -1,15 +1,10 @@
 """Which bottles there are, and the end of those that nobody needs any more."""
 
-import os
-import time
 from pathlib import Path
 
 from bot_bottle.bottles.status import Status, is_kept, read_status, remove_tree, slugs
 from bot_bottle.errors import BadUsage, BottleError, NoSuchBottle
 from bot_bottle.host import paths
-
-KEEP_RECORDS_S = 7 * 24 * 3600.0
-"""How long the record of an ended bottle stays that left nothing behind but its logs."""
 
 
 def list_bottles(*, ended_too: bool) -> tuple[Status, ...]:
@@ -56,16 +51,6 @@ def read_state(slug: str) -> str:
     return "died"
 
 
-def sweep() -> None:
-    """Forget records of long-ended bottles, stage dirs that never got a status, and what a killed `rm` left half removed."""
-    folder = paths.state_dir() / "bottles"
-    if not folder.is_dir():
-        return
-    for entry in os.scandir(folder):
-        if entry.name.startswith(".doomed-") or _is_stale(Path(entry.path)):
-            forget(Path(entry.path))
-
-
 def forget(stage_dir: Path) -> None:
     """Remove a dead bottle's stage dir, and first what its backend left elsewhere if its keeper was killed."""
     from bot_bottle.backends.registry import backends
@@ -73,18 +58,6 @@ def forget(stage_dir: Path) -> None:
     for backend in backends():
         backend.clean(stage_dir)
     remove_tree(stage_dir)
-
-
-def _is_stale(stage_dir: Path) -> bool:
-    if is_kept(stage_dir.name):
-        return False
-    try:
-        age_s = time.time() - stage_dir.stat().st_mtime
-    except FileNotFoundError:
-        return False
-    if not (stage_dir / "status.json").exists():
-        return age_s > 60
-    return age_s > KEEP_RECORDS_S and not (stage_dir / "workspace").is_dir()
 
 
 def tidy(stage_dir: Path, *, origin: Path, mode: str) -> int:

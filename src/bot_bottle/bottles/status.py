@@ -42,6 +42,11 @@ class Status:
     keeper_pid: int | None = None
     has_terminal: bool = False
 
+    @property
+    def workspace_path(self) -> Path:
+        """The operator's folder."""
+        return Path(self.workspace)
+
 
 def check_slug(text: str) -> str:
     """The name if it can be a bottle's, else BadUsage."""

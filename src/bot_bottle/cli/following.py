@@ -4,6 +4,8 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -18,6 +20,18 @@ from bot_bottle.errors import ExitCode
 from bot_bottle.guest import frames
 from bot_bottle.guest.frames import Message
 from bot_bottle.plans.bottle import BottlePlan
+
+
+@contextmanager
+def reclaiming(slug: str) -> Iterator[None]:
+    """When the keeper is gone without a word, bring in order what it could not."""
+    try:
+        yield
+    except KeeperFailed:
+        from bot_bottle.bottles.reclaim import reclaim
+
+        reclaim(slug)
+        raise
 
 
 def leave(started: Started, *, as_json: bool, say: Say) -> int:

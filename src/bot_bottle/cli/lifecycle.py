@@ -14,6 +14,7 @@ from bot_bottle.bottles import listing
 from bot_bottle.bottles.attach import Attachment, Detached, connect, terminal_size
 from bot_bottle.bottles.events import read_events, tally
 from bot_bottle.bottles.exec import exec_in
+from bot_bottle.bottles.reclaim import sweep
 from bot_bottle.bottles.status import Status, read_status
 from bot_bottle.bottles.stop import stop as stop_bottle
 from bot_bottle.cli.say import make_say
@@ -60,7 +61,7 @@ def exec_(slug: str, command: tuple[str, ...], env: tuple[str, ...], workdir: st
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def ls(*, ended_too: bool, as_json: bool) -> None:
     """The running bottles, newest last."""
-    listing.sweep()
+    sweep()
     found = listing.list_bottles(ended_too=ended_too)
     if as_json:
         click.echo(json.dumps([asdict(status) for status in found], indent=2))

@@ -121,8 +121,9 @@ def follow(started: Started, *, detach: bool, as_json: bool, say: Say) -> int:
     """Stay with the bottle as asked, and return its exit code."""
     from bot_bottle.cli import following
 
-    if detach:
-        return following.leave(started, as_json=as_json, say=say)
-    if started.kept.streams is None:
-        return following.on_terminal(started, say=say)
-    return following.on_streams(started, say=say)
+    with following.reclaiming(started.plan.slug):
+        if detach:
+            return following.leave(started, as_json=as_json, say=say)
+        if started.kept.streams is None:
+            return following.on_terminal(started, say=say)
+        return following.on_streams(started, say=say)

@@ -10,6 +10,7 @@ from bot_bottle.backends.namespaces.placeholders import remove_left
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
 from bot_bottle.backends.namespaces.prepare import prepare
 from bot_bottle.backends.namespaces.survey import survey
+from bot_bottle.host.processes import end_those
 from bot_bottle.plans.bottle import BottlePlan
 
 
@@ -27,7 +28,12 @@ class Namespaces(Backend):
         return prepare(shared)
 
     def clean(self, stage_dir: Path) -> None:
-        """Placeholders in the operator's workspace, and control groups."""
+        """A half-made bubblewrap, placeholders in the operator's workspace, and control groups.
+
+        bubblewrap 0.8 leaves its inner half waiting for ever when its outer half is killed between making the user namespace
+        and mapping its ids; its argv names the bottle's own /etc.
+        """
+        end_those("bwrap", with_word=str(stage_dir / "backend" / "etc"))
         remove_left(stage_dir)
         remove_groups(stage_dir / "backend" / GROUPS)
 

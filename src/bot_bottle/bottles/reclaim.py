@@ -1,0 +1,56 @@
+"""After a keeper that was killed: end what it could not, and say on disk what became of the bottle."""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from bot_bottle.backends.registry import find_backend
+from bot_bottle.bottles.listing import forget, tidy
+from bot_bottle.bottles.status import SLUG, Status, is_kept, read_status, write_status
+from bot_bottle.errors import BottleError, NoSuchBottle
+from bot_bottle.host import paths
+
+KEEP_RECORDS_S = 7 * 24 * 3600.0
+"""How long the record of an ended bottle stays that left nothing behind but its logs."""
+
+
+def sweep() -> None:
+    """Reclaim what died, forget records of long-ended bottles and what a killed start or `rm` left half made or removed."""
+    folder = paths.state_dir() / "bottles"
+    if not folder.is_dir():
+        return
+    for entry in os.scandir(folder):
+        if entry.name.startswith(".doomed-") or _is_stale(Path(entry.path)):
+            forget(Path(entry.path))
+        elif SLUG.fullmatch(entry.name):
+            reclaim(entry.name)
+
+
+def _is_stale(stage_dir: Path) -> bool:
+    if is_kept(stage_dir.name):
+        return False
+    try:
+        age_s = time.time() - stage_dir.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    if not (stage_dir / "status.json").exists():
+        return age_s > 60
+    return age_s > KEEP_RECORDS_S and not (stage_dir / "workspace").is_dir()
+
+
+def reclaim(slug: str) -> None:
+    """Bring one bottle in order if it died; nothing for one that runs, ended, or does not exist."""
+    try:
+        status = read_status(slug)
+    except (NoSuchBottle, BottleError):
+        return
+    if status.state == "died" and not is_kept(slug):
+        _reclaim(status)
+
+
+def _reclaim(status: Status) -> None:
+    stage_dir = paths.bottle_dir(status.slug)
+    find_backend(status.backend).clean(stage_dir)
+    tidy(stage_dir, origin=status.workspace_path, mode=status.mode)
+    write_status(replace(status, state="failed", ended=time.time(), exit_code=None))
