@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 SPACES = " \t\n\r"
 
 
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+class NotJson(ValueError):
+    """A text that is not exactly one JSON value, or a value that JSON has no text for."""
+
+
+def _refuse(what: object) -> NoReturn:
+    raise NotJson(f"{what!r} is not JSON")
 
 
 class _Strict:
@@ -43,19 +47,24 @@ except (ImportError, TypeError):  # another implementation of Python, or other a
 
 
 def loads(text: str) -> Any:  # Any: JSON
-    """The value. ValueError when it is not exactly one JSON value."""
+    """The value. NotJson when it is not exactly one."""
     begin = len(text) - len(text.lstrip(SPACES))
     try:
         value, end = _scan(text, begin)
     except StopIteration:
-        raise ValueError("no JSON value") from None
+        raise NotJson("no JSON value") from None
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise NotJson("nested too deeply") from None
+    except ValueError as error:
+        raise NotJson(str(error)) from None
     if text[end:].strip(SPACES):
-        raise ValueError("something follows the JSON value")
+        raise NotJson("something follows the JSON value")
     return value
 
 
 def dumps(value: Any) -> str:  # Any: JSON
-    """Compact ASCII JSON."""
-    return "".join(_encode(value, 0))
+    """Compact ASCII JSON. NotJson for what has none, such as NaN."""
+    try:
+        return "".join(_encode(value, 0))
+    except ValueError as error:
+        raise NotJson(str(error)) from None

@@ -91,8 +91,6 @@ def seal(settings: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if settings["processes"] is not None:
         resource.setrlimit(resource.RLIMIT_NPROC, (settings["processes"], settings["processes"]))
-    if settings["cores"]:
-        posix.sched_setaffinity(0, settings["cores"])
     if settings["landlock"] is not None:
         from bot_bottle.guest import landlock
 

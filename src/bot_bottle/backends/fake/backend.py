@@ -101,7 +101,7 @@ def launch(plan: BottlePlan, link: BundleLink) -> Iterator[RunningBottle]:
         alive = os.pidfd_open(process.pid)
         undo.callback(os.close, alive)
         names = tuple(gate.gate for gate in plan.gate_plans if gate.gate in GATE_PORTS)
-        settings = {"gates": [[name, 0] for name in names], "processes": None, "cores": [], "landlock": None}
+        settings = {"gates": [[name, 0] for name in names], "processes": None, "landlock": None}
         frames.send(control, settings)
         take_sockets(control, names, link)
         yield FakeBottle(plan, control=control, process=process, alive=alive)
