@@ -1,17 +1,24 @@
-"""What the gate itself says to the bottle: refusals that an agent can read and act on."""
+"""What the gate itself says to the bottle: refusals that an agent can read and act on. Pure.
+
+Texts may hold what the bottle or a server sent; JSON with ASCII escapes makes them harmless to whoever prints them.
+"""
 
 import json
 from typing import Any
 
-from bot_bottle.gates.egress.http import write_head
+from bot_bottle.gates.egress.compose import response_bytes
 from bot_bottle.manifest.spec import Rule
 from bot_bottle.record import dataclass
 
 REASONS = {
-    400: "Bad Request", 403: "Forbidden", 408: "Request Timeout", 411: "Length Required", 413: "Content Too Large",
-    421: "Misdirected Request", 429: "Too Many Requests", 431: "Request Header Fields Too Large", 501: "Not Implemented",
-    502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+    400: "Bad Request", 403: "Forbidden", 408: "Request Timeout", 413: "Content Too Large", 417: "Expectation Failed",
+    421: "Misdirected Request", 431: "Request Header Fields Too Large", 501: "Not Implemented", 502: "Bad Gateway",
+    503: "Service Unavailable", 504: "Gateway Timeout",
 }  # fmt: skip
+"""RFC 9110, 15; RFC 6585 for 431."""
+
+SHOWN_PATH = 400
+"""Characters of a path that an answer or event repeats."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,21 +35,39 @@ class Refusal:
     by: str = ""
     advice: str = ""
 
+    @property
+    def rule_name(self) -> str | None:
+        """Who says so."""
+        return self.by or (self.rule.where if self.rule is not None else None)
 
-def refusal_bytes(refusal: Refusal, *, host: str, method: str, path: str, close: bool) -> bytes:
-    """The whole answer: JSON, ASCII only, nothing in it that the bottle did not know, but for the reason."""
-    body: dict[str, Any] = {"error": "denied by bot-bottle", "reason": refusal.why}
-    body |= {"host": host, "method": method, "path": path[:400]}
-    if refusal.rule is not None:
-        body["rule"] = refusal.rule.where
-    if refusal.by:
-        body |= {"rule": refusal.by, "advice": refusal.advice}
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """What a refusal or event is about, as far as it is known; texts are safe to show."""
+
+    host: str = ""
+    port: int | None = None
+    method: str = ""
+    path: str = ""
+
+
+def refusal_bytes(refusal: Refusal, subject: Subject, *, close: bool) -> bytes:
+    """The whole answer. A policy says `denied`; what failed on the way out says `failed`."""
+    is_denied = refusal.status < 500
+    body: dict[str, Any] = {"error": "denied by bot-bottle" if is_denied else "failed in bot-bottle", "reason": refusal.why}
+    body |= {"host": subject.host, "port": subject.port, "method": subject.method, "path": subject.path[:SHOWN_PATH]}
+    if refusal.rule_name is not None:
+        body["rule"] = refusal.rule_name
+    if refusal.advice:
+        body["advice"] = refusal.advice
     if refusal.hint:
         body["hint"] = {"tool": "request_permission", "arguments": refusal.hint}
     content = (json.dumps(body, indent=1) + "\n").encode("ascii")
-    headers = [("content-type", "application/json"), ("content-length", str(len(content))), ("x-bot-bottle", "denied")]
-    headers.append(("cache-control", "no-store"))
-    if close:
-        headers.append(("connection", "close"))
-    head = write_head(f"HTTP/1.1 {refusal.status} {REASONS.get(refusal.status, 'Refused')}", headers)
-    return head if method == "HEAD" else head + content
+    fields = [
+        ("content-type", "application/json"),
+        ("cache-control", "no-store"),
+        ("x-bot-bottle", "denied" if is_denied else "failed"),
+    ]
+    reason = REASONS.get(refusal.status, "Refused")
+    head = response_bytes(refusal.status, reason, fields, length=len(content), chunked=False, close=close)
+    return head if subject.method == "HEAD" else head + content

@@ -1,284 +1,378 @@
-"""One request that the policy allows: sent upstream, its answer passed back as it comes, its credential never seen inside."""
+"""One request that the policy allows: sent upstream, its answer passed back as it comes, its credential never seen inside.
+
+The upstream server is not trusted: what it answers is parsed, framed anew, and scrubbed of the credentials that were set.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import field
+from typing import Protocol
 
+from bot_bottle.errors import Refused
 from bot_bottle.gates.base import Inspection, Stopped
+from bot_bottle.gates.egress import compose
+from bot_bottle.gates.egress.answer import Refusal
 from bot_bottle.gates.egress.credentials import Dressed
-from bot_bottle.gates.egress.http import (
-    LAST_CHUNK,
-    BadHttp,
-    Chunked,
-    Framing,
+from bot_bottle.gates.egress.dial import CannotReach, Dialler, Origin
+from bot_bottle.gates.egress.framing import (
+    HEAD_LIMIT,
+    Body,
+    ChunkedBody,
+    LengthBody,
+    Malformed,
     RequestHead,
     ResponseHead,
-    Sized,
-    UntilClose,
-    body_parts,
-    end_to_end,
-    framed,
-    framing_headers,
+    UntilClosed,
     parse_response,
-    tokens,
-    write_head,
+    response_body,
 )
-from bot_bottle.gates.egress.names import authority_text
 from bot_bottle.gates.egress.rules import Request
 from bot_bottle.gates.egress.scrub import Scrubber
-from bot_bottle.gates.egress.upstream import CannotReach, Wire
+from bot_bottle.gates.egress.stream import HIGH_WATER, Stream
 from bot_bottle.record import dataclass
 
-RESPONSE_HEAD_TIMEOUT_S = 600.0
-"""A model may think for minutes before its first byte."""
-
-BODY_IDLE_TIMEOUT_S = 600.0
-WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""Idempotent methods (RFC 9110, 9.2.2): sent again when a kept connection turns out to be closed."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Traffic:
-    """What an exchange moved, for its event: status 0 means that no response came."""
+    """What an exchange moved, for its event. Status 0: no response came."""
 
     status: int = 0
     bytes_out: int = 0
     bytes_in: int = 0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """An allowed request: as the policy saw it, as it was framed, and as it is sent."""
+
+    request: Request
+    head: RequestHead
+    target: str
+    authority: str
+    dressed: Dressed = field(repr=False)
+    origin: Origin
+
+
+class Client(Protocol):
+    """The connection of the bottle that an exchange serves."""
+
+    @property
+    def stream(self) -> Stream:
+        """Where the answer goes."""
+
+    def leaving(self) -> None:
+        """The first byte is about to go to the server: the decision is recorded before it does."""
+
+    def answering(self) -> None:
+        """Something came from the server: the clock starts anew."""
+
+    def answered(self, *, keeps: bool) -> None:
+        """The answer is complete; `keeps`: the connection can carry another request."""
+
+    def failed(self, refusal: Refusal) -> None:
+        """There will be no answer, or no whole one."""
+
+    def switched(self, upstream: Stream, first: bytes, *, compressed: bool) -> None:
+        """The server speaks WebSocket from here on; `first` it has said already."""
+
+
 class Exchange:
-    """Runs one exchange between the bottle's connection and an upstream's."""
+    """Runs one exchange. Owns its upstream stream until the answer is complete.
 
-    def __init__(  # noqa: PLR0917 - the two sides of one exchange
-        self,
-        request: Request,
-        head: RequestHead,
-        dressed: Dressed,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        inspection: Inspection | None = None,
-    ) -> None:
+    Under inspection nothing is sent, not even the head, before the first of the body may leave; a body that is stopped early is
+    never seen by the server.
+    """
+
+    def __init__(self, client: Client, dialler: Dialler, asked: Asked, inspection: Inspection | None = None) -> None:
         self._inspection = inspection
-        self._request = request
-        self._head = head
-        self._dressed = dressed
-        self._reader = reader
-        self._writer = writer
-        self._scrubber = Scrubber(dressed.values)
-        self.traffic = Traffic()
-        self._opened: Wire | None = None
-        self.body_is_read = False
+        self._held = b""
         self.has_answered = False
+        self._client = client
+        self._dialler = dialler
+        self._asked = asked
+        self._upstream: Stream | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._reused = False
+        self._waiting = b""
+        self._complete = False
+        self._head = b""
+        self._response: ResponseHead | None = None
+        self._body: Body | None = None
+        self._scrubber = Scrubber(asked.dressed.values) if asked.dressed.values else None
+        self._is_chunked = False
+        self._keeps = False
+        self._over = False
+        self.traffic = Traffic()
 
-    async def run(self, wire: Wire) -> bool:
-        """Send, and pass the answer back. Whether the bottle's connection can serve another request.
+    @property
+    def asked(self) -> Asked:
+        """The request."""
+        return self._asked
 
-        CannotReach before anything was answered; BadHttp when the upstream or the bottle breaks the protocol.
-        """
-        sending = asyncio.create_task(self._send(wire))
+    @property
+    def inspection(self) -> Inspection | None:
+        """What looks at it."""
+        return self._inspection
+
+    def send(self, content: bytes, *, complete: bool) -> None:
+        """The next of the body, empty when there is none: with the first that may leave goes the head."""
+        self._complete = complete
+        if self._inspection is not None and self._asked.head.has_body:
+            try:
+                content = self._inspection.send(content) if content else b""
+                content += self._inspection.finish() if complete else b""
+            except Stopped as stopped:
+                self._stop(stopped)
+                return
+            if not content and not complete:
+                return
+        framed = self._framed(content, complete=complete)
+        if self._upstream is not None:
+            self._upstream.write(framed)
+            if self._upstream.backlog > HIGH_WATER:
+                self._client.stream.pause()
+        elif self._connecting is not None:
+            self._waiting += framed
+        else:
+            self._begin(framed)
+
+    def _begin(self, framed: bytes) -> None:
+        upstream = self._dialler.take(self._asked.origin, self)
+        if upstream is not None:
+            self._reused = True
+            self._attach(upstream, framed)
+        else:
+            self._waiting = framed
+            self._connect()
+
+    def abort(self) -> None:
+        """The client is gone, or may not go on: leave the server."""
+        self._over = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._upstream is not None:
+            self._upstream.abort()
+        if self._inspection is not None:
+            self._inspection.close()
+
+    def client_drained(self) -> None:
+        """What the client was sent has left."""
+        if self._upstream is not None and not self._over:
+            self._upstream.resume()
+
+    def _connect(self) -> None:
+        self._client.stream.pause()
+        self._connecting = asyncio.get_running_loop().create_task(self._open())
+
+    async def _open(self) -> None:
         try:
-            response = await self._response_to(sending, wire)
-            if self._inspection is not None:
-                self._inspection.answered(response.status, response.headers)
-            if response.status == 101:
-                await sending
-                return await self._switch(wire, response)
-            keeps = await self._pass_back(wire, response)
-            if sending.done():
-                await sending
-            return keeps and sending.done()
+            upstream = await self._dialler.open(self._asked.origin, self)
+        except (CannotReach, Refused) as error:
+            status, why = (403, error.what) if isinstance(error, Refused) else (error.status, str(error))
+            self._fail(Refusal(status=status, why=why))
+            return
         finally:
-            if not sending.done():
-                sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            self._connecting = None
+        if self._over:
+            upstream.abort()
+            return
+        waiting, self._waiting = self._waiting, b""
+        self._attach(upstream, waiting)
+        self._client.stream.resume()
 
-    async def _response_to(self, sending: "asyncio.Task[None]", wire: Wire) -> ResponseHead:
-        """The response head; Stopped when the request itself was stopped on its way."""
-        try:
-            return await self._response_head(wire)
-        except CannotReach:
-            error = sending.exception() if sending.done() and not sending.cancelled() else None
-            if isinstance(error, Stopped):
-                raise error from None
-            raise
+    def _attach(self, upstream: Stream, content: bytes) -> None:
+        self._upstream = upstream
+        self._client.leaving()
+        upstream.write(self._request_bytes() + content)
 
     def _request_bytes(self) -> bytes:
-        request, head = self._request, self._head
-        default = 443 if request.scheme == "https" else 80
-        headers: list[tuple[str, str]] = [("host", authority_text(request.host, request.port, default_port=default))]
-        headers += [(name, value) for name, value in end_to_end(self._dressed.headers) if name != "host"]
-        if self._dressed.values:  # an encoded answer could not be scrubbed
-            headers = [(name, value) for name, value in headers if name != "accept-encoding"]
-            headers.append(("accept-encoding", "identity"))
+        asked = self._asked
+        fields = list(asked.dressed.headers)
+        if self._scrubber is not None:  # an encoded answer could not be scrubbed
+            fields = [one for one in fields if one[0].lower() != "accept-encoding"]
+            fields.append(("Accept-Encoding", "identity"))
         if self._inspection is not None:  # no compression between frames: they are read one by one
-            headers = [(name, value) for name, value in headers if name != "sec-websocket-extensions"]
-        if request.websocket:
-            headers += [("connection", "Upgrade"), ("upgrade", "websocket")]
-        headers += framing_headers(head.framing, has_body=request.method in WITH_BODY)
-        query = "" if self._dressed.raw_query is None else f"?{self._dressed.raw_query}"
-        return write_head(f"{request.method} {request.path}{query} HTTP/1.1", headers)
+            fields = [one for one in fields if one[0].lower() != "sec-websocket-extensions"]
+        return compose.request_bytes(asked.head, asked.target, asked.authority, fields, websocket=asked.request.websocket)
 
-    async def _send(self, wire: Wire) -> None:
-        try:
-            framing = self._head.framing
-            if framing == Sized(length=0):
-                self._open(wire)
-            else:
-                await self._send_body(wire, framing)
-            self.body_is_read = True
-            await wire.writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            wire.close()
-        except (BadHttp, Stopped):
-            wire.close()
-            raise
+    def _framed(self, content: bytes, *, complete: bool) -> bytes:
+        self.traffic.bytes_out += len(content)
+        if not self._asked.head.chunked:
+            return content
+        framed = compose.chunk(content) if content else b""
+        return framed + compose.LAST_CHUNK if complete else framed
 
-    async def _send_body(self, wire: Wire, framing: Framing) -> None:
-        """The head goes with the first part that may leave, so that of a body that is stopped early nothing leaves."""
-        if "100-continue" in tokens(self._head.headers, "expect"):
-            self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if self._inspection is None:
-            self._open(wire)
-        async for part in timed(body_parts(self._reader, framing)):
-            await self._send_part(wire, self._inspection.send(part) if self._inspection is not None else part, framing)
-        if self._inspection is not None:
-            await self._send_part(wire, self._inspection.finish(), framing)
-        self._open(wire)
-        if isinstance(framing, Chunked):
-            wire.writer.write(LAST_CHUNK)
+    # What follows is called by the upstream stream.
 
-    async def _send_part(self, wire: Wire, part: bytes, framing: Framing) -> None:
-        if part:
-            self._open(wire)
-            wire.writer.write(framed(part, framing))
-            self.traffic.bytes_out += len(part)
-            await wire.writer.drain()
-
-    def _open(self, wire: Wire) -> None:
-        """Write the request's head, once."""
-        if self._opened is not wire:
-            self._opened = wire
-            wire.writer.write(self._request_bytes())
-
-    async def _response_head(self, wire: Wire) -> ResponseHead:
-        while True:
-            try:
-                async with asyncio.timeout(RESPONSE_HEAD_TIMEOUT_S):
-                    raw = await wire.reader.readuntil(b"\r\n\r\n")
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                raise CannotReach(f"{self._request.host} closed the connection without an answer") from error
-            except asyncio.LimitOverrunError as error:
-                raise BadHttp("the server's response head is too large", status=502) from error
-            except TimeoutError as error:
-                raise CannotReach(f"{self._request.host} did not answer in {RESPONSE_HEAD_TIMEOUT_S:g} s") from error
-            response = parse_response(raw, to_method=self._request.method)
-            if response.status == 101 and not self._request.websocket:
-                raise BadHttp("the server switched protocols without being asked", status=502)
-            if response.status >= 200 or response.status == 101:
-                return response
-
-    async def _pass_back(self, wire: Wire, response: ResponseHead) -> bool:
-        framing = self._outer_framing(response)
-        keeps = not self._head.wants_close() and not isinstance(framing, UntilClose)
-        inspection = self._inspection
-        if inspection is None or not inspection.holds_answer:
-            self._answer(response, framing, keeps=keeps)
-        async for part in timed(body_parts(wire.reader, response.framing)):
-            self.traffic.bytes_in += len(part)
-            ready = self._read(self._scrubber.feed(part))
-            if ready and not self.has_answered:
-                self._answer(response, framing, keeps=keeps)
-            await self._write_part(ready, framing)
-        ready = self._read(self._scrubber.finish()) + (inspection.finish_receiving() if inspection is not None else b"")
-        if not self.has_answered:
-            self._answer(response, framing, keeps=keeps)
-        await self._write_part(ready, framing)
-        if isinstance(framing, Chunked) and self._request.method != "HEAD":
-            self._writer.write(LAST_CHUNK)
-        await self._writer.drain()
-        return keeps
-
-    def _read(self, part: bytes) -> bytes:
-        return self._inspection.receive(part) if self._inspection is not None and part else part
-
-    def _outer_framing(self, response: ResponseHead) -> Framing:
-        if isinstance(response.framing, Sized) or self._head.minor == 1:
-            return Chunked() if isinstance(response.framing, UntilClose) else response.framing
-        return UntilClose()
-
-    def _answer(self, response: ResponseHead, framing: Framing, *, keeps: bool) -> None:
-        headers = [(name, self._scrubber.header(value)) for name, value in end_to_end(response.headers)]
-        if isinstance(framing, Sized) and self._request.method == "HEAD":
-            headers += [(name, value) for name, value in response.headers if name == "content-length"]
-        elif not isinstance(framing, UntilClose) and response.status not in (204, 304):
-            headers += framing_headers(framing, has_body=True)
-        if not keeps:
-            headers.append(("connection", "close"))
-        self._writer.write(write_head(f"HTTP/1.1 {response.status} {response.reason}", headers))
-        self.traffic.status = response.status
-        self.has_answered = True
-
-    async def _write_part(self, part: bytes, framing: Framing) -> None:
-        if part:
-            self._writer.write(framed(part, framing) if isinstance(framing, Chunked) else part)
-            await self._writer.drain()
-
-    async def _switch(self, wire: Wire, response: ResponseHead) -> bool:
-        """A WebSocket (RFC 6455): from here on bytes both ways until either end closes."""
-        if tokens(response.headers, "upgrade") != {"websocket"}:
-            raise BadHttp("the server switched to a protocol that was not asked for", status=502)
-        headers = [(name, self._scrubber.header(value)) for name, value in end_to_end(response.headers)]
-        headers += [("connection", "Upgrade"), ("upgrade", "websocket")]
-        self._writer.write(write_head(f"HTTP/1.1 101 {response.reason}", headers))
-        self.traffic.status, self.has_answered = 101, True
-        through = self._inspection.send if self._inspection is not None else _unchanged
-        outward = pump(self._reader, wire.writer, self._count_out, through)
-        inward = pump(wire.reader, self._writer, self._count_in)
-        await first_ends(outward, inward)
-        wire.close()
-        return False
-
-    def _count_out(self, size: int) -> None:
-        self.traffic.bytes_out += size
-
-    def _count_in(self, size: int) -> None:
-        self.traffic.bytes_in += size
-
-
-async def timed(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same parts; TimeoutError when one takes longer than the idle limit."""
-    while True:
-        async with asyncio.timeout(BODY_IDLE_TIMEOUT_S):
-            part = await anext(parts, None)
-        if part is None:
+    def received(self, content: bytes) -> None:
+        """The server's bytes."""
+        if self._over:
             return
-        yield part
+        if self._upstream is None:
+            self._fail(Refusal(status=502, why="The server spoke before it was asked."))
+            return
+        self._client.answering()
+        try:
+            if self._body is not None:
+                self._pass(content, b"")
+            else:
+                self._take_head(content)
+        except Malformed as malformed:
+            self._fail(Refusal(status=502, why=f"The server's answer has no single reading: {malformed.why}"))
+        except Stopped as stopped:
+            self._stop(stopped)
 
+    def ended(self, *, clean: bool) -> None:
+        """The server closed the connection."""
+        if self._over or self._connecting is not None:
+            return
+        if isinstance(self._body, UntilClosed) and clean:
+            try:
+                self._finish(self._held + self._last(b""))
+            except Stopped as stopped:
+                self._stop(stopped)
+        elif self._reused and not self._head and self._response is None and self._may_repeat():
+            self._reused = False
+            self._upstream = None
+            self._connect()
+        else:
+            host = self._asked.request.host
+            self._fail(Refusal(status=502, why=f"{host} closed the connection before its answer was complete."))
 
-def _unchanged(part: bytes) -> bytes:
-    return part
+    def drained(self) -> None:
+        """What the server was sent has left."""
+        self._client.stream.resume()
 
+    def _may_repeat(self) -> bool:
+        return self._asked.request.method in REPEATABLE and not self._asked.head.has_body
 
-async def pump(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    count: Callable[[int], None],
-    through: Callable[[bytes], bytes] = _unchanged,
-) -> None:
-    """Bytes one way until the end."""
-    while part := await reader.read(1 << 16):
-        count(len(part))
-        writer.write(through(part))
-        await writer.drain()
+    def _take_head(self, content: bytes) -> None:
+        self._head += content
+        while self._response is None:
+            end = self._head.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._head) > HEAD_LIMIT:
+                    raise Malformed("its head is too large")
+                return
+            head = parse_response(self._head[: end + 4])
+            rest, self._head = self._head[end + 4 :], self._head[end + 4 :]
+            if head.status == 101:
+                self._switch(head, rest)
+                return
+            if head.status >= 200:
+                self._answer(head, rest)
 
+    def _answer(self, head: ResponseHead, rest: bytes) -> None:
+        asked = self._asked
+        self._response = head
+        self.traffic.status = head.status
+        if self._inspection is not None:
+            self._inspection.answered(head.status, head.fields)
+        self._body = body = response_body(head, asked.request.method)
+        has_body = not (isinstance(body, LengthBody) and body.done)
+        fields = compose.answerable(head)
+        if self._scrubber is not None:
+            if has_body and (compose.field(head.fields, "content-encoding") or "identity").lower() != "identity":
+                self._fail(Refusal(status=502, why="The server encoded its answer although asked not to; it cannot be scrubbed."))
+                return
+            fields = [(name, self._scrubber.header(value)) for name, value in fields]
+        self._is_chunked = has_body and head.length is None and asked.head.minor == 1
+        self._keeps = asked.head.keeps_alive and self._complete
+        out = compose.response_bytes(
+            head.status,
+            head.reason,
+            fields,
+            length=head.length if head.status != 204 else None,
+            chunked=self._is_chunked,
+            close=not self._keeps,
+        )
+        self._pass(rest, out)
 
-async def first_ends(*ways: Coroutine[None, None, None]) -> None:
-    """Run all; when one ends, end the others."""
-    tasks = [asyncio.create_task(way) for way in ways]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for error in [task.exception() for task in done]:
-            if isinstance(error, Stopped):
-                raise error
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def _pass(self, content: bytes, out: bytes) -> None:
+        """The next of the body to the client, behind `out`."""
+        body = self._body
+        assert body is not None
+        part = body.feed(content) if content else b""
+        self.traffic.bytes_in += len(part)
+        out = self._held + out
+        self._held = b""
+        if body.done:
+            self._finish(out + self._last(part))
+            return
+        ready = self._part(part)
+        if not ready and not self.has_answered and self._inspection is not None and self._inspection.holds_answer:
+            self._held = out
+        elif out or ready:
+            self.has_answered = True
+            client = self._client.stream
+            client.write(out + ready)
+            if client.backlog > HIGH_WATER and self._upstream is not None:
+                self._upstream.pause()
+
+    def _part(self, part: bytes) -> bytes:
+        if self._scrubber is not None:
+            part = self._scrubber.feed(part)
+        if self._inspection is not None and part:
+            part = self._inspection.receive(part)
+        return compose.chunk(part) if part and self._is_chunked else part
+
+    def _last(self, part: bytes) -> bytes:
+        """The end of the body as it goes to the client."""
+        if self._scrubber is not None:
+            part = self._scrubber.feed(part) + self._scrubber.finish()
+        if self._inspection is not None:
+            part = (self._inspection.receive(part) if part else b"") + self._inspection.finish_receiving()
+        if not self._is_chunked:
+            return part
+        return (compose.chunk(part) if part else b"") + compose.LAST_CHUNK
+
+    def _finish(self, out: bytes) -> None:
+        """The answer is complete."""
+        assert self._response is not None
+        assert self._body is not None
+        self._over = self.has_answered = True
+        if self._inspection is not None:
+            self._inspection.close()
+        if out:
+            self._client.stream.write(out)
+        upstream = self._upstream
+        assert upstream is not None
+        reusable = self._response.keeps_alive and self._complete and not self._body.rest
+        if reusable and isinstance(self._body, LengthBody | ChunkedBody):
+            self._dialler.give(self._asked.origin, upstream)
+        else:
+            upstream.finish()
+        self._client.answered(keeps=self._keeps)
+
+    def _fail(self, refusal: Refusal) -> None:
+        if self._over:
+            return
+        self.abort()
+        self._client.failed(refusal)
+
+    def _stop(self, stopped: Stopped) -> None:
+        """An inspection refuses the request or its answer."""
+        self._fail(Refusal(status=403, why=stopped.why, by=stopped.rule, advice=stopped.hint))
+
+    def _switch(self, head: ResponseHead, rest: bytes) -> None:
+        """A WebSocket (RFC 6455, 4.1): only when asked for, and only when the server proves that it speaks it."""
+        asked = self._asked
+        key = compose.field(asked.head.fields, "sec-websocket-key") or ""
+        proof = compose.field(head.fields, "sec-websocket-accept")
+        if not asked.request.websocket or "upgrade" not in head.options or proof != compose.websocket_accept(key):
+            raise Malformed("it switched protocols without being asked, or to one that was not asked for")
+        fields = compose.answerable(head)
+        if self._scrubber is not None:
+            fields = [(name, self._scrubber.header(value)) for name, value in fields]
+        if self._inspection is not None:
+            self._inspection.answered(head.status, head.fields)
+        self.traffic.status = 101
+        self._over = self.has_answered = True
+        upstream = self._upstream
+        assert upstream is not None
+        out = compose.response_bytes(101, head.reason, fields, length=None, chunked=False, close=False, websocket=True)
+        self._client.stream.write(out)
+        compressed = "permessage-deflate" in (compose.field(head.fields, "sec-websocket-extensions") or "").lower()
+        self._client.switched(upstream, rest, compressed=compressed)

@@ -1,71 +1,132 @@
-"""Reads the server name out of a TLS ClientHello, bounded and strict (RFC 8446, 4.1.2; RFC 6066, 3)."""
+"""The first flight of a TLS client, read far enough to know the server name it asks for (RFC 8446, 4.1.2; RFC 6066, 3).
 
-import asyncio
+Pure. The bytes come from the bottle: every length is checked against what is there, and the whole is bounded.
+"""
 
-HELLO_LIMIT = 16 * 1024
-"""Bytes of handshake that may come before the hello is whole; with post-quantum key shares it is about 2 KiB."""
+from bot_bottle.record import dataclass
 
-HANDSHAKE, CLIENT_HELLO, SERVER_NAME, HOST_NAME = 22, 1, 0, 0
+HELLO_LIMIT = 16 * 1024 + 5
+"""One full record. Hellos with post-quantum key shares are near 2 KB."""
+
+HANDSHAKE = 22
+CLIENT_HELLO = 1
+SERVER_NAME = 0
+ALPN = 16
+ENCRYPTED_CLIENT_HELLO = 0xFE0D
 
 
 class NotTls(Exception):
-    """What came is no ClientHello with one reading."""
+    """The bytes are no TLS client hello; `args[0]` says why."""
 
 
-async def read(reader: asyncio.StreamReader) -> tuple[bytes, str | None]:
-    """The bytes read, to be sent on as they are, and the name they ask for (lower case), None when they ask for none."""
-    raw, handshake = b"", b""
-    while len(handshake) < 4 or len(handshake) < 4 + int.from_bytes(handshake[1:4], "big"):
-        head = await reader.readexactly(5)
-        size = int.from_bytes(head[3:5], "big")
-        if head[0] != HANDSHAKE or head[1] != 3 or not 0 < size <= HELLO_LIMIT or len(raw) + size > HELLO_LIMIT:
-            raise NotTls("not a TLS handshake record")
-        part = await reader.readexactly(size)
-        raw += head + part
-        handshake += part
-    return raw, server_name(handshake)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hello:
+    """What a client asks for: the server name as sent (None without one) and its protocols."""
+
+    server_name: str | None
+    protocols: tuple[str, ...]
 
 
-def server_name(handshake: bytes) -> str | None:
-    """The name in a whole ClientHello message."""
-    try:
-        return _server_name(handshake)
-    except (IndexError, ValueError) as error:
-        raise NotTls("a ClientHello that is cut off or malformed") from error
+def parse_hello(received: bytes) -> Hello | None:
+    """The hello, or None while more bytes are needed. NotTls when it cannot become one."""
+    handshake = bytearray()
+    at = 0
+    while True:
+        if len(received) > at and received[at] != HANDSHAKE:
+            raise NotTls("the first byte is not that of a TLS handshake")
+        if len(received) > at + 1 and received[at + 1] != 3:
+            raise NotTls("not a TLS record")
+        if len(received) < at + 5:
+            _bound(received)
+            return None
+        size = int.from_bytes(received[at + 3 : at + 5], "big")
+        if not 0 < size <= 16 * 1024:
+            raise NotTls("a TLS record of a size that is not allowed")
+        handshake += received[at + 5 : at + 5 + size]
+        if handshake[0] != CLIENT_HELLO:
+            raise NotTls("the first handshake message is not a client hello")
+        if len(handshake) >= 4:
+            wanted = 4 + int.from_bytes(handshake[1:4], "big")
+            if wanted > HELLO_LIMIT:
+                raise NotTls("a client hello over the limit")
+            if len(handshake) >= wanted:
+                return _parse_body(_Bytes(bytes(handshake[4:wanted])))
+        if len(received) < at + 5 + size:
+            _bound(received)
+            return None
+        at += 5 + size
 
 
-def _server_name(handshake: bytes) -> str | None:
-    if handshake[0] != CLIENT_HELLO or len(handshake) != 4 + int.from_bytes(handshake[1:4], "big"):
-        raise ValueError("not one ClientHello")
-    rest = handshake[4 + 2 + 32 :]
-    for width in (1, 2, 1):  # session id, cipher suites, compression methods
-        _, rest = _vector(rest, width)
-    extensions, rest = _vector(rest, 2)
-    if rest:
-        raise ValueError("bytes behind the extensions")
-    names = []
+def _bound(received: bytes) -> None:
+    if len(received) > HELLO_LIMIT:
+        raise NotTls("a client hello over the limit")
+
+
+class _Bytes:
+    """A cursor that refuses to read past the end."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._content)
+
+    def take(self, count: int) -> bytes:
+        if self._at + count > len(self._content):
+            raise NotTls("a length in the client hello points past its end")
+        part = self._content[self._at : self._at + count]
+        self._at += count
+        return part
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, size: int) -> "_Bytes":
+        return _Bytes(self.take(self.number(size)))
+
+
+def _parse_body(body: _Bytes) -> Hello:
+    body.take(2 + 32)
+    body.vector(1)
+    body.vector(2)
+    body.vector(1)
+    server_name: str | None = None
+    protocols: tuple[str, ...] = ()
+    seen: set[int] = set()
+    extensions = body.vector(2) if body else _Bytes(b"")
+    if body:
+        raise NotTls("bytes after the client hello")
     while extensions:
-        kind, (body, extensions) = int.from_bytes(extensions[:2], "big"), _vector(extensions[2:], 2)
+        kind = extensions.number(2)
+        content = extensions.vector(2)
+        if kind in seen:
+            raise NotTls("an extension twice")
+        seen.add(kind)
         if kind == SERVER_NAME:
-            names.append(body)
-    if len(names) > 1:
-        raise ValueError("two server names")
-    return _host_name(names[0]) if names else None
+            server_name = _server_name(content)
+        elif kind == ALPN:
+            protocols = _protocols(content)
+    return Hello(server_name=server_name, protocols=protocols)
 
 
-def _host_name(body: bytes) -> str:
-    entries, rest = _vector(body, 2)
-    if rest or entries[0] != HOST_NAME:
-        raise ValueError("not one host name")
-    name, rest = _vector(entries[1:], 2)
-    if rest or not name:
-        raise ValueError("not one host name")
-    return name.decode("ascii").lower()
+def _server_name(content: _Bytes) -> str:
+    names = content.vector(2)
+    kind = names.number(1)
+    name = names.vector(2)
+    if kind != 0 or names or content:
+        raise NotTls("a server name that is not exactly one host name")
+    text = name.take(len(name._content))
+    try:
+        return text.decode("ascii")
+    except UnicodeDecodeError:
+        raise NotTls("a server name that is not ASCII") from None
 
 
-def _vector(data: bytes, width: int) -> tuple[bytes, bytes]:
-    """A length-prefixed vector and what follows it."""
-    size = int.from_bytes(data[:width], "big")
-    if len(data) < width + size:
-        raise ValueError("cut off")
-    return data[width : width + size], data[width + size :]
+def _protocols(content: _Bytes) -> tuple[str, ...]:
+    entries = content.vector(2)
+    protocols = []
+    while entries:
+        entry = entries.vector(1)
+        protocols.append(entry.take(len(entry._content)).decode("latin-1"))
+    return tuple(protocols)

@@ -1,6 +1,6 @@
 """The egress gate, decided: rules, credentials by name, and how the gate itself reaches the world."""
 
-from dataclasses import asdict
+from dataclasses import asdict, field
 from typing import Any
 
 from bot_bottle.gates.egress.why import described
@@ -11,12 +11,30 @@ from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """How much of the gate one bottle may hold at a time. Seconds are of silence, not of a whole exchange.
+
+    A head must be complete `head_s` after its first byte; a kept connection may be silent for `idle_s`; a request body may stall
+    for `stall_s`; a server may be silent for `answer_s` (models think); a WebSocket or passthrough tunnel for `relay_s`.
+    """
+
+    connections: int = 1024
+    head_s: float = 20.0
+    idle_s: float = 300.0
+    stall_s: float = 120.0
+    answer_s: float = 900.0
+    relay_s: float = 3600.0
+    body_limit: int = 4 * 1024**3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EgressPlan(GatePlan):
     """Everything the gate needs but the credentials' values."""
 
     rules: tuple[Rule, ...]
     credentials: tuple[Credential, ...]
     upstream: Upstream
+    bounds: Bounds = field(default_factory=Bounds)
     gate: str = "egress"
 
     def describe(self) -> tuple[Line, ...]:
@@ -42,6 +60,7 @@ class EgressPlan(GatePlan):
             "rules": [asdict(rule) for rule in self.rules],
             "credentials": [{"name": one.name, "to": [asdict(target) for target in one.to]} for one in self.credentials],
             "upstream": upstream,
+            "bounds": asdict(self.bounds),
         }
 
     def secrets(self) -> tuple[Secret, ...]:
@@ -68,6 +87,11 @@ def credential_from(row: dict[str, Any]) -> Credential:  # Any: JSON
 def connect_from(row: dict[str, Any]) -> ConnectTo:  # Any: JSON
     """A pinned address, likewise."""
     return ConnectTo(**_tuples(row))
+
+
+def bounds_from(row: dict[str, Any]) -> Bounds:  # Any: JSON
+    """The bounds, likewise."""
+    return Bounds(**row)
 
 
 def _tuples(row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON

@@ -23,7 +23,7 @@ class Certificates:
         self._contexts: OrderedDict[str, ssl.SSLContext] = OrderedDict()
 
     def context_for(self, host: str) -> ssl.SSLContext:
-        """A context that shows a certificate for this canonical host, and notes the name that the client asked for."""
+        """A context that shows a certificate for this canonical host, whatever name the client asks for."""
         context = self._contexts.get(host)
         if context is None:
             context = self._make(host)
@@ -33,12 +33,18 @@ class Certificates:
         self._contexts.move_to_end(host)
         return context
 
-    def _make(self, host: str) -> ssl.SSLContext:
+    def warm(self) -> "Authority":
+        """Load the authority's key now rather than with the first tunnel."""
         if self._authority is None:
             self._authority = Authority(read_private(self._key), slug=self._slug)
-        pair = self._authority.leaf(host)
+        return self._authority
+
+    def _make(self, host: str) -> ssl.SSLContext:
+        pair = self.warm().leaf(host)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+        context.num_tickets = 1
         context.set_alpn_protocols(["http/1.1"])
         path = self._folder / ".leaf.pem"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -48,25 +54,14 @@ class Certificates:
             context.load_cert_chain(path)
         finally:
             path.unlink()
-        context.sni_callback = note_name
         return context
-
-
-def note_name(channel: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
-    """Remember which name the client sent (RFC 6066); the gate compares it with the CONNECT authority."""
-    channel.asked_name = name  # type: ignore[union-attr]  # an attribute of our own on the connection's object
-
-
-def asked_name(channel: object) -> str | None:
-    """The name that the client sent, or None when it sent none."""
-    name = getattr(channel, "asked_name", None)
-    return name if isinstance(name, str) else None
 
 
 def client_context(extra: Sequence[Path]) -> ssl.SSLContext:
     """Towards the world: this host's roots and the operator's extra ones, TLS 1.2 or newer, HTTP/1.1, verification always on."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.load_verify_locations(find_roots(os.environ))
     for path in extra:
         context.load_verify_locations(path)
