@@ -150,13 +150,18 @@ async def _serve(
     tasks = {asyncio.create_task(gates[name].serve(listener), name=name) for name, listener in listeners.items()}
     tasks.add(asyncio.create_task(control.serve(), name="control"))
     ended = asyncio.create_task(_watch(link), name="link")
+    crash = _first_crash()
     _say(link, {"type": "ready", "gates": list(listeners)})
     try:
-        done, _ = await asyncio.wait({*tasks, ended}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({*tasks, ended, crash}, return_when=asyncio.FIRST_COMPLETED)
         if ended in done:  # nobody owns the bottle any more: end at once, the kernel closes every connection
             log.close()
             os._exit(0)
-        for task in done - {ended}:
+        if crash in done:
+            crash.result()
+        for task in tasks:
+            if not task.done():
+                continue
             task.result()
             raise BottleError(f"The gate {task.get_name()} stopped by itself.")
     finally:
@@ -165,7 +170,21 @@ async def _serve(
         for gate in gates.values():
             await gate.close()
         await asyncio.gather(*tasks, ended, return_exceptions=True)
+        crash.cancel()
         log.close()
+
+
+def _first_crash() -> "asyncio.Future[None]":
+    """Fails with the first exception that nobody awaits: a gate that does not know what it does must not go on."""
+    loop = asyncio.get_running_loop()
+    crash: asyncio.Future[None] = loop.create_future()
+
+    def note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # Any: what asyncio tells of a failed callback
+        if not crash.done():
+            crash.set_exception(context.get("exception") or RuntimeError(context["message"]))
+
+    loop.set_exception_handler(note)
+    return crash
 
 
 async def _watch(link: socket.socket) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bot_bottle.gates.base import Event
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class EventLog:
     """Appends events in order. Lines made in one turn of the event loop are written with one system call.
@@ -23,7 +25,7 @@ class EventLog:
     def record(self, event: Event) -> None:
         """Write one event with `ts` and `seq` added."""
         self._seq += 1
-        self._lines.append(json.dumps({"ts": round(time.time(), 3), "seq": self._seq, **event}, separators=(",", ":")))
+        self._lines.append(_encode({"ts": round(time.time(), 3), "seq": self._seq, **event}))
         if len(self._lines) == 1:
             asyncio.get_running_loop().call_soon(self.flush)
 

@@ -3,6 +3,8 @@
 CONNECT authority, Host and target must agree; the tunnel's TLS name is compared before a head is read.
 """
 
+from functools import cached_property, lru_cache
+
 from bot_bottle.errors import Refused
 from bot_bottle.gates.egress import compose
 from bot_bottle.gates.egress.answer import SHOWN_PATH, Refusal, Subject
@@ -20,7 +22,7 @@ WEBSOCKET_KEY_LENGTH = 24
 """Sixteen bytes in base64."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Authority:
     """Where a connection leads: fixed by CONNECT, else by each request."""
 
@@ -28,7 +30,7 @@ class Authority:
     host: str
     port: int
 
-    @property
+    @cached_property
     def text(self) -> str:
         """As the Host field writes it."""
         return authority_text(self.host, self.port, default_port=443 if self.scheme == "https" else 80)
@@ -45,11 +47,17 @@ class Put:
     fields: Fields
 
 
+@lru_cache(maxsize=256)
+def _known_authority(text: str, default_port: int) -> tuple[str, int]:
+    """A bottle asks for the same few hosts again and again; what is refused is not remembered."""
+    return canonical_authority(text, default_port=default_port)
+
+
 def put(head: RequestHead, tunnel: Authority | None) -> Put | Refusal:
     """The request that this head makes on a connection that leads to `tunnel`, or, with None, to a proxy."""
     try:
         where, raw = _place(head, tunnel)
-        named = canonical_authority(head.host, default_port=443 if where.scheme == "https" else 80)
+        named = _known_authority(head.host, 443 if where.scheme == "https" else 80)
         if named != (where.host, where.port) and not _is_bare(head.host, named, where):
             return Refusal(status=421, why=f"The request is for {where.text}, its Host header names {shown(head.host)}.")
         target = canonical_target(raw)
@@ -89,7 +97,7 @@ def _place(head: RequestHead, tunnel: Authority | None) -> tuple[Authority, byte
         raise Refused("A proxy request names http://HOST/…; for https use CONNECT.")
     ends = [at for at in (rest.find("/"), rest.find("?"), rest.find("#")) if at >= 0]
     end = min(ends, default=len(rest))
-    host, port = canonical_authority(rest[:end], default_port=80)
+    host, port = _known_authority(rest[:end], 80)
     path = rest[end:] if rest[end : end + 1] == "/" else "/" + rest[end:]
     return Authority(scheme="http", host=host, port=port), path.encode("latin-1")
 

@@ -9,8 +9,8 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bot_bottle.errors import Refused
 from bot_bottle.gates.egress.addresses import Network, check
@@ -40,8 +40,7 @@ class CannotReach(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Whom to connect to. `permitted` are the blocks that the rules permit besides public addresses."""
 
     scheme: str
@@ -57,6 +56,7 @@ class Dialler:
         self._settings = settings
         self._resolver = resolver
         self._pins = {(pin.host, pin.port): pin for pin in settings.connect}
+        self._at_loopback = {place for place, pin in self._pins.items() if ipaddress.ip_address(pin.address).is_loopback}
         self._proxy = Proxy.read(settings)
         self._context: ssl.SSLContext | None = None
         self._idle: dict[Origin, list[Idle]] = {}
@@ -69,8 +69,7 @@ class Dialler:
 
     def is_pinned_to_loopback(self, host: str, port: int) -> bool:
         """Whether the operator pinned this host and port to an address of this machine."""
-        pin = self._pins.get((host, port))
-        return pin is not None and ipaddress.ip_address(pin.address).is_loopback
+        return (host, port) in self._at_loopback
 
     def take(self, origin: Origin, owner: Owner) -> Stream | None:
         """An idle connection to this very origin, handed to the owner."""

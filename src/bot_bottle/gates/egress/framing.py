@@ -30,7 +30,9 @@ _LENGTH = re.compile(rf"[0-9]{{1,{LENGTH_DIGITS}}}")
 _STRICT_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})")
 _LOOSE_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?")
 _TRAILERS = re.compile(rf"(?:{_FIELD})*+".encode("latin-1"))
+_SPLIT = re.compile(r"([^:\r\n]++):[\t ]*+((?:[^\t \r\n]++|[\t ]++(?![\r\n]))*+)[\t ]*+\r\n")
 _FRAMING_NAMES = frozenset({"host", "content-length", "transfer-encoding", "connection", "trailer", "upgrade"})
+_LOOKED_AT = _FRAMING_NAMES | {"expect"}
 
 
 class Malformed(Exception):
@@ -142,12 +144,10 @@ def _fields(lines: str) -> tuple[Fields, dict[str, list[str]]]:
     """The fields in order, and by lower-case name those that framing looks at."""
     fields: Fields = []
     known: dict[str, list[str]] = {}
-    for line in lines.split("\r\n")[:-1]:
-        name, _, value = line.partition(":")
-        value = value.strip(" \t")
+    for name, value in _SPLIT.findall(lines):
         fields.append((name, value))
         lower = name.lower()
-        if lower in _FRAMING_NAMES or lower == "expect":
+        if lower in _LOOKED_AT:
             known.setdefault(lower, []).append(value)
         elif "_" in lower and lower.replace("_", "-") in _FRAMING_NAMES:
             raise Malformed(f"The field {name} is {lower.replace('_', '-')} to some servers.")

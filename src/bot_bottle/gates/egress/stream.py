@@ -14,6 +14,9 @@ from typing import Protocol
 READ_SIZE = 256 * 1024
 """Bytes taken from the kernel at once: sixteen TLS records."""
 
+RECORD_SIZE = 16 * 1024
+"""The most that one read of TLS gives (RFC 8446, 5.1). Asking for more makes the allocator map and unmap memory each time."""
+
 HIGH_WATER = 512 * 1024
 """Bytes waiting to be written above which the source should pause."""
 
@@ -183,7 +186,7 @@ class Stream:
         clean_end = False
         try:
             while True:
-                part = tls.read(READ_SIZE)
+                part = tls.read(RECORD_SIZE)
                 if not part:
                     clean_end = True
                     break
