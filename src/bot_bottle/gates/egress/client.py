@@ -411,8 +411,10 @@ class Client:
         """Bytes went one way or the other."""
         self.deadline = self._loop.time() + self._gate.bounds.relay_s
 
-    def relayed(self, traffic: Traffic, why: str) -> None:
+    def relayed(self, traffic: Traffic, why: str, refusal: Refusal | None = None) -> None:
         """The relay is over."""
+        if refusal is not None:
+            self._note_refusal(refusal, self._subject())
         self._gate.note_done(self._number, traffic, self._began, why)
         self._relay = None
         self._over()

@@ -7,6 +7,7 @@ from typing import Protocol
 from bot_bottle.errors import Refused
 from bot_bottle.gates.base import Inspection, Stopped
 from bot_bottle.gates.egress.addresses import Network
+from bot_bottle.gates.egress.answer import Refusal
 from bot_bottle.gates.egress.asking import Authority
 from bot_bottle.gates.egress.dial import CannotReach, Dialler, Origin
 from bot_bottle.gates.egress.exchange import Exchange, Traffic
@@ -25,8 +26,8 @@ class Bottle(Protocol):
     def relaying(self) -> None:
         """Bytes went one way or the other."""
 
-    def relayed(self, traffic: Traffic, why: str) -> None:
-        """The relay is over. Called once."""
+    def relayed(self, traffic: Traffic, why: str, refusal: Refusal | None = None) -> None:
+        """The relay is over, because of a refusal if there is one. Called once."""
 
 
 class Relay:
@@ -35,8 +36,8 @@ class Relay:
     def __init__(self, bottle: Bottle, upstream: Stream, traffic: Traffic) -> None:
         self._bottle: Bottle | None = bottle
         self._traffic = traffic
-        self._inner = _Side(self._moved_out, self.end, bottle.stream)
-        self._outer = _Side(self._moved_in, self.end, upstream)
+        self._inner = _Side(self._moved_out, self, bottle.stream)
+        self._outer = _Side(self._moved_in, self, upstream)
 
     def start(
         self,
@@ -55,12 +56,16 @@ class Relay:
         if sent:
             self._inner.received(sent)
 
-    def end(self, why: str) -> None:
+    def end(self, why: str, refusal: Refusal | None = None) -> None:
         """Close both sides. Once."""
         bottle, self._bottle = self._bottle, None
         if bottle is not None:
             self._outer.stream.finish()
-            bottle.relayed(self._traffic, why)
+            bottle.relayed(self._traffic, why, refusal)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Close both sides because of what one of them sent."""
+        self.end(refusal.why, refusal)
 
     def _moved_out(self, size: int) -> None:
         self._traffic.bytes_out += size
@@ -76,9 +81,9 @@ class Relay:
 class _Side:
     """One end: what it reads is written to the other."""
 
-    def __init__(self, moved: Callable[[int], None], end: Callable[[str], None], stream: Stream) -> None:
+    def __init__(self, moved: Callable[[int], None], relay: Relay, stream: Stream) -> None:
         self._moved = moved
-        self._end = end
+        self._relay = relay
         self.stream = stream
         self._other: Stream | None = None
         self._frames: Frames | None = None
@@ -99,10 +104,10 @@ class _Side:
             if self._inspection is not None:
                 content = self._inspection.send(content)
         except NotFrames as error:
-            self._end(str(error))
+            self._relay.refuse(Refusal(status=400, why=f"Nothing but WebSocket frames follows a 101: {error}."))
             return
         except Stopped as stopped:
-            self._end(f"{stopped.rule}: {stopped.why}")
+            self._relay.refuse(Refusal(status=403, why=stopped.why, by=stopped.rule))
             return
         self._moved(len(content))
         self._other.write(content)
@@ -110,7 +115,7 @@ class _Side:
             self.stream.pause()
 
     def ended(self, *, clean: bool) -> None:
-        self._end("")
+        self._relay.end("")
 
     def drained(self) -> None:
         assert self._other is not None
