@@ -90,6 +90,26 @@ def explain(rule: str | None) -> None:
     click.echo(explain_all() if rule is None else explain_rule(rule))
 
 
+def _refuses(url: str) -> str | None:
+    """Why the egress gate would not dial the URL's host although a rule allows it: names and addresses decide, not content."""
+    from urllib.parse import urlsplit
+
+    from bot_bottle.errors import Refused
+    from bot_bottle.gates.dlp.score import known_address
+    from bot_bottle.gates.egress.addresses import check
+    from bot_bottle.gates.egress.names import canonical_host, is_address
+
+    try:
+        authority = urlsplit(url).netloc.rpartition("@")[2]
+        host = canonical_host(authority if authority.endswith("]") else authority.partition(":")[0] or authority)
+        address = host.strip("[]") if is_address(host) else known_address(host)
+        if address:
+            check(address, permitted=())
+    except (Refused, ValueError) as error:
+        return str(error)
+    return None
+
+
 @dlp.command()
 @click.argument("corpus", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--engine", type=click.Choice(("hyperscan", "aho-corasick")))
@@ -99,7 +119,7 @@ def score(ctx: click.Context, corpus: Path, *, engine: str | None, show_all: boo
     """Score on the cases below CORPUS: every host allowed, formats and injection blocking. Exit 1 below the bars."""
     from bot_bottle.gates.dlp.score import Judge, meets_bars, read_cases, table
 
-    judge = Judge(engine=engine or "")
+    judge = Judge(engine=engine or "", refuses=_refuses)
     scored = [judge.score(case) for case in read_cases(corpus)]
     click.echo(f"{'category':<22}{'malicious':>10}{'caught':>8}{'benign':>8}{'stopped':>9}{'apart':>7}")
     for row in table(scored):

@@ -19,7 +19,7 @@ from bot_bottle.guest import landlock
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.host.paths import cache_dir, config_dir, state_dir
 from bot_bottle.plans.bottle import BottlePlan
-from bot_bottle.plans.gate import Line
+from bot_bottle.plans.gate import GATE_PORTS, Line
 
 NEWEST_LEVEL = 7
 """Of Landlock: what `guest/landlock.py` was written for; newer kernels keep older levels' meaning (landlock(7))."""
@@ -128,7 +128,7 @@ def _filter(folder: Path, limits: LimitPlan) -> Path:
 
 
 def _sealing(shared: BottlePlan, locked: LandlockPlan | None, limits: LimitPlan) -> tuple[Line, ...]:
-    gates = ", ".join(gate.gate for gate in shared.gate_plans)
+    gates = ", ".join(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS)
     lines = [
         Line(label="sealed by", text=f"kernel namespaces (bubblewrap): no network but its own loopback, on it only {gates}"),
         Line(label="calls", text="filtered: no namespaces, mounts, tracing, raw sockets, io_uring, bpf, keyrings"),
