@@ -19,7 +19,11 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]|[\U000e0100-\U000e01ef]"
 )
 _TAG = re.compile("[\U000e0020-\U000e007e]+")
-_BLANKS = re.compile(rb"[ \t\r\n\x0b\x0c\xa0]+|(?:\\[nrt])+")
+_COMBINING = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
+_REFERENCE = re.compile(rb"&#(?:x[0-9a-fA-F]{1,6}|[0-9]{1,7});")
+_ODD = re.compile("[^\x00-\u00ac\u00ae-\u00ff\u4e00-\u9fff\u3040-\u30ff\uac00-\ud7af]")
+"""Anything but Latin-1 and the usual letters of Chinese, Japanese and Korean: only then is there something to undo."""
+_PLAIN = bytes(ord(" ") if chr(byte) in "\t\r\n\x0b\x0c" else byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
 _LEET = bytes.maketrans(b"013457@$!", b"oieastasi")
 
 
@@ -29,17 +33,25 @@ def visible(text: str) -> str:
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_TABLE)
     if text.isascii():
         return text
-    decomposed = unicodedata.normalize("NFD", text)
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+    return _COMBINING.sub("", unicodedata.normalize("NFD", text))
 
 
 def readable(content: bytes) -> bytes:
     """Lower case, one blank for any, entities and other scripts' letters undone: what injection patterns match against."""
     if not content.isascii():
-        content = visible(content.decode("utf-8", "replace")).encode("utf-8", "replace")
-    if b"&" in content and b";" in content:
-        content = html.unescape(content.decode("utf-8", "replace")).encode("utf-8", "replace")
-    return _BLANKS.sub(b" ", content).lower()
+        text = content.decode("utf-8", "replace")
+        content = (visible(text) if _ODD.search(text) else text).encode("utf-8", "replace")
+    if b"&#" in content:
+        content = _REFERENCE.sub(_referenced, content)
+    for escaped in (b"\\n", b"\\r", b"\\t", b"&nbsp;"):
+        if escaped in content:
+            content = content.replace(escaped, b" ")
+    content = content.translate(_PLAIN)
+    return b" ".join([part.strip() for part in content.split(b"  ") if part])
+
+
+def _referenced(match: re.Match[bytes]) -> bytes:
+    return html.unescape(match.group().decode()).encode("utf-8", "replace")
 
 
 def unleet(content: bytes) -> bytes:

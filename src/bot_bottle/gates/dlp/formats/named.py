@@ -18,9 +18,17 @@ NAMED: tuple[Shaped, ...] = (
         "ethereum-key",
         "Ethereum",
         "private key",
-        "private_?key|priv_?key|eth_?key|wallet_?key|secret_?key",
+        "private|priv_?key|wallet|signer|deployer|eth_?key|secret_?key|_pk",
         f"(?:0x)?{H}{{64}}",
         "Ethereum yellow paper, appendix F",
+    ),
+    _named(
+        "solana-key",
+        "Solana",
+        "secret key",
+        "solana|phantom|keypair|secret_?key|private_?key",
+        "[1-9A-HJ-NP-Za-km-z]{87,88}",
+        "Solana docs, keypairs: 64 bytes in base58",
     ),
     _named(
         "datadog-api",
