@@ -90,7 +90,7 @@ async def scene(tmp_path: Path, *, settings: Settings | None = None) -> AsyncIte
     (tmp_path / "key.pem").chmod(0o600)
     bottle = {"slug": "test", "ca": {"key": str(tmp_path / "key.pem")}}
     egress = EgressGate(plan_egress(spec).config() | {"bottle": bottle}, {}, stage.events.append)
-    plan = plan_dlp(spec)
+    plan = plan_dlp(spec, {})
     plan = DlpPlan(settings=settings) if settings is not None else plan
     gate = DlpGate(plan.config() | {"bottle": bottle}, {"API": SECRET}, stage.events.append)
     assert isinstance(gate, Inspector)

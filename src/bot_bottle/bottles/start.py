@@ -83,7 +83,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 provider=agent,
                 installed=installed,
                 egress=plan_egress(spec),
-                dlp=plan_dlp(spec),
+                dlp=plan_dlp(spec, host),
                 host=host,
                 interactive=asked.terminal is not None,
                 preset_env=presets.env,

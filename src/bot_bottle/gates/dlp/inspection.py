@@ -62,7 +62,11 @@ class Exchange(Inspection):
             self._small += part
         self._watch(part)
         self._settle(self._body.feed(part))
-        return self._release(self._body.released)
+        if self._gate.second is None:
+            return self._release(self._body.released)
+        if len(self._held) > ENCODED_BODY:
+            self.judge([self.own_finding("unscannable", "pipelock-size", "Body too large for the engine pipelock")])
+        return b""
 
     def finish(self) -> bytes:
         if self._coding not in {"", "identity"} and self._held:
@@ -73,6 +77,7 @@ class Exchange(Inspection):
             if len(self._small) <= views.SMALL:
                 found += self._fields(bytes(self._small))
             self._settle(found)
+            self._ask_second(bytes(self._held))
             released = self._body.released
             self._body = None
             return self._release(released)
@@ -93,8 +98,13 @@ class Exchange(Inspection):
             )
             return
         self._watch(text)
+        self._ask_second(text)
         found = self._gate.scanner.scan((View("body", "the body", text, (self._coding[:20],)),))
         self.judge(found + (self._fields(text) if len(text) <= views.SMALL else []))
+
+    def _ask_second(self, text: bytes) -> None:
+        if self._gate.second is not None and text:
+            self.judge(self._gate.told_by_second(self._gate.second.scan_text(text), "the body"))
 
     def _fields(self, body: bytes) -> list[Finding]:
         found = self._gate.scanner.scan(views.field_views(body, self._type))
@@ -140,6 +150,7 @@ class Exchange(Inspection):
             ]
             for view in seen:
                 self._watch(view.content)
+                self._ask_second(view.content)
             self.judge(found)
         if not frames or self._frames.parts:
             return b""  # a message is complete or held

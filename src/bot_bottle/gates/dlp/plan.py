@@ -1,9 +1,11 @@
 """The DLP gate, decided: engine, what each kind of finding does, and whose secrets are searched for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot_bottle.gates.dlp.pipelock.plan import PipelockProxyPlan, find_pipelock
 from bot_bottle.gates.dlp.policy import Override, Settings
 from bot_bottle.manifest.spec import BottleSpec, Dlp, FromFile, SecretSource
 from bot_bottle.plans.gate import GatePlan, Line, Secret
@@ -26,6 +28,7 @@ class DlpPlan(GatePlan):
     own: tuple[Secret, ...] = ()
     canaries: tuple[Secret, ...] = ()
     patterns: tuple[Path, ...] = ()
+    pipelock: PipelockProxyPlan | None = None
     why: str = "default"
     gate: str = "dlp"
 
@@ -47,6 +50,8 @@ class DlpPlan(GatePlan):
         lines += [Line(label="canary", text=f"{one.name}: {described_source(one.source)}") for one in self.canaries]
         lines += [Line(label="except", text=f"{one.rule} on {one.host} {DOES[one.action]}") for one in does.overrides]
         lines += [Line(label="scan", text=f"also for the patterns in {path}") for path in self.patterns]
+        if self.pipelock is not None:
+            lines.append(Line(label="scan", text=f"by {self.pipelock.binary} as well; when it does not answer, nothing leaves"))
         if does.model_hosts:
             hosts = ", ".join(sorted(does.model_hosts))
             lines.append(Line(label="scan", text=f"to the model ({hosts}) only your own secrets are stopped; the rest is noted"))
@@ -59,6 +64,7 @@ class DlpPlan(GatePlan):
             "files": [one.name for one in self.own if isinstance(one.source, FromFile)],
             "canaries": [one.name for one in self.canaries],
             "patterns": [str(path) for path in self.patterns],
+            "pipelock": self.pipelock.to_json() if self.pipelock is not None else None,
         }
 
     def secrets(self) -> tuple[Secret, ...]:
@@ -66,8 +72,11 @@ class DlpPlan(GatePlan):
         return self.own + self.canaries
 
 
-def plan_dlp(spec: BottleSpec) -> DlpPlan:
-    """The gate's plan from a complete spec: the rules of the agent are its routes to the model."""
+def plan_dlp(spec: BottleSpec, host: Mapping[str, str]) -> DlpPlan:
+    """The gate's plan from a complete spec: the rules of the agent are its routes to the model.
+
+    `host` is the operator's environment, in which pipelock is looked for when it is asked for. CannotRunHere without it.
+    """
     asked = spec.dlp or Dlp()
     models = frozenset(rule.host for rule in spec.egress.rules if rule.where.startswith("agent ") and not rule.deny)
     settings = Settings(
@@ -82,6 +91,7 @@ def plan_dlp(spec: BottleSpec) -> DlpPlan:
         own=_named("secret", asked.secrets),
         canaries=_named("canary", asked.canaries),
         patterns=asked.patterns,
+        pipelock=find_pipelock(host) if asked.engine == "pipelock" else None,
         why="dlp" if spec.dlp else "default",
     )
 

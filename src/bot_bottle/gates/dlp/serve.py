@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot_bottle.gates.base import Gate, Inspection, Inspector, Outbound, Record
 from bot_bottle.gates.dlp import views
@@ -23,6 +23,9 @@ from bot_bottle.gates.dlp.records import Finding, Match, View, finding
 from bot_bottle.gates.dlp.scan import Scanner
 from bot_bottle.gates.dlp.secret_values import own_secrets
 from bot_bottle.gates.dlp.views import Outgoing
+
+if TYPE_CHECKING:
+    from bot_bottle.gates.dlp.pipelock.client import Pipelock
 
 TRAILS = 64
 """Hosts whose series of tool calls are followed."""
@@ -45,6 +48,7 @@ class DlpGate(Inspector):
         self._trails: dict[str, Trail] = {}
         self._pins = Pins()
         self._reader: Reader | None = None
+        self.second = _second(config)
         self._counts = {"requests": 0, "stopped": 0, "findings": 0}
         if left:
             record({"gate": "dlp", "event": "not-searched", "secrets": left, "why": "shorter than 8 characters, or a plain word"})
@@ -59,6 +63,11 @@ class DlpGate(Inspector):
         found = self.scanner.scan(seen)
         for view in seen:
             found += [self.as_finding(match, view) for match in self.fragments.look(view.content)]
+        if self.second is not None:
+            url = f"{request.scheme}://{request.host}{request.target}"
+            headers = "\n".join(f"{name}: {value}" for name, value in request.headers).encode("utf-8", "replace")
+            found += self.told_by_second(self.second.scan_url(url), "the URL")
+            found += self.told_by_second(self.second.scan_text(headers), "the headers (all)")
         query = request.target.partition("?")[2]
         if query:
             found += self.join(request.host, [part.partition("=")[2].encode("utf-8", "replace") for part in query.split("&")])
@@ -66,6 +75,10 @@ class DlpGate(Inspector):
             found = [one for one in found if one.where != "the headers"] + self.scanner.scan(views.named_headers(request.headers))
         exchange.judge(found)
         return exchange
+
+    def told_by_second(self, matches: Sequence[Match], where: str) -> list[Finding]:
+        """Findings of the second engine."""
+        return [self.as_finding(match, View("body", where, b"", ("pipelock",))) for match in matches]
 
     def join(self, host: str, values: Sequence[bytes]) -> list[Finding]:
         """What appears when these values are put behind those sent to the host before."""
@@ -88,6 +101,8 @@ class DlpGate(Inspector):
         if self._reader is None:
             self._reader = Reader(key=self.key)
         found = self._reader.read((View("response", f"the answer of {host}", text),))
+        if self.second is not None:
+            found += self.told_by_second(self.second.scan_answer(text), f"the answer of {host}")
         if b'"tools"' in text and text[:1] == b"{":
             message = views.parse(text)
             self._pins, changed = pin(self._pins, host, list(views.tool_views(message)))
@@ -136,7 +151,19 @@ class DlpGate(Inspector):
         return {"error": "no such operation", "operations": ["counts", "reload"]}
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """End the second engine."""
+        if self.second is not None:
+            self.second.close()
+
+
+def _second(config: Mapping[str, Any]) -> "Pipelock | None":  # Any: JSON
+    """The second engine, running and healthy. BottleError when it was asked for and is not."""
+    if config.get("pipelock") is None:
+        return None
+    from bot_bottle.gates.dlp.pipelock.client import Pipelock
+    from bot_bottle.gates.dlp.pipelock.plan import pipelock_from
+
+    return Pipelock(pipelock_from(config["pipelock"]), Path(config["bottle"]["stage_dir"]))
 
 
 def make_gate(config: Mapping[str, Any], secrets: Mapping[str, str], record: Record) -> Gate:
