@@ -101,6 +101,9 @@ def keep(tmp_path: Path) -> Iterator[Keep]:
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+    for stage in (tmp_path / "bottles").iterdir():
+        until(lambda stage=stage: not members(str(stage)))  # type: ignore[misc]  # bound per turn
+        Namespaces().clean(stage)
 
 
 def launched(process: "subprocess.Popen[str]") -> None:
