@@ -8,6 +8,9 @@ from bot_bottle.record import dataclass
 HELLO_LIMIT = 16 * 1024 + 5
 """One full record. Hellos with post-quantum key shares are near 2 KB."""
 
+RECORDS_LIMIT = 16
+"""Records that one hello may be cut into; clients that hide the name from filters cut it into two or three."""
+
 HANDSHAKE = 22
 CLIENT_HELLO = 1
 SERVER_NAME = 0
@@ -31,7 +34,7 @@ def parse_hello(received: bytes) -> Hello | None:
     """The hello, or None while more bytes are needed. NotTls when it cannot become one."""
     handshake = bytearray()
     at = 0
-    while True:
+    for _ in range(RECORDS_LIMIT):
         if len(received) > at and received[at] != HANDSHAKE:
             raise NotTls("the first byte is not that of a TLS handshake")
         if len(received) > at + 1 and received[at + 1] != 3:
@@ -43,7 +46,7 @@ def parse_hello(received: bytes) -> Hello | None:
         if not 0 < size <= 16 * 1024:
             raise NotTls("a TLS record of a size that is not allowed")
         handshake += received[at + 5 : at + 5 + size]
-        if handshake[0] != CLIENT_HELLO:
+        if handshake and handshake[0] != CLIENT_HELLO:
             raise NotTls("the first handshake message is not a client hello")
         if len(handshake) >= 4:
             wanted = 4 + int.from_bytes(handshake[1:4], "big")
@@ -55,6 +58,7 @@ def parse_hello(received: bytes) -> Hello | None:
             _bound(received)
             return None
         at += 5 + size
+    raise NotTls("a client hello in too many records")
 
 
 def _bound(received: bytes) -> None:
