@@ -116,5 +116,5 @@ def _check_a_label(label: str) -> None:
         again = decoded.encode("punycode").decode("ascii")
     except UnicodeError:
         decoded = again = ""
-    if decoded.isascii() or not decoded.isprintable() or again != label[4:] or decoded != decoded.lower():
+    if decoded.isascii() or again != label[4:] or decoded != decoded.lower():
         raise Refused(f"The label “{shown(label)}” looks like an encoded name (xn--) but does not decode to one.")

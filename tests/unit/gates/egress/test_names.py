@@ -55,7 +55,6 @@ NO_SPELLING = [
     "ｅxample.com",
     "example。com",
     "exаmple.com",
-    "xn--a.example",
     "xn--.example",
     "xn--example-.example",
     "1.2.3.4.5",
