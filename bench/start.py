@@ -1,8 +1,9 @@
-"""How long a sealed start takes: `bot-bottle run shell -- true`, proved and torn down, beside docker, bubblewrap and srt in one run.
+"""How long a sealed start takes: `bot-bottle run shell -- true`, proved and torn down, beside its peers in one run.
 
     python bench/start.py [--runs 15]
 
-Peers that are not here are said to be missing. The runs take turns (A B C A B C …), so that a drift of the machine hits all alike.
+Peers (docker, bubblewrap, srt) that are not here are said to be missing. The runs take turns (A B C A B C …), so that a drift of
+the machine hits all alike.
 With no Docker daemon answering, one is started on a socket and a data root of its own and ended afterwards. srt is npm's
 `@anthropic-ai/sandbox-runtime`, installed into the cache at its pinned version.
 """

@@ -1,11 +1,12 @@
 """Records behave as the standard library's frozen, keyword-only dataclasses do."""
 
 import copy
-from dataclasses import FrozenInstanceError, asdict, field, fields, replace
+import dataclasses
+from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from bot_bottle.record import dataclass
+from bot_bottle.record import asdict, dataclass, field, replace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +62,30 @@ def test_what_is_not_to_be_shown_is_not_shown() -> None:
 
 def test_the_standard_functions_work() -> None:
     assert replace(Named(x=1), y=2, tags=["t"]) == Named(x=1, y=2, tags=["t"])
+    assert dataclasses.replace(Named(x=1), y=2) == Named(x=1, y=2)
+    assert dataclasses.asdict(Point(x=3)) == asdict(Point(x=3))
     assert asdict(Point(x=3)) == {"x": 3, "y": 7}
     assert [one.name for one in fields(Named)] == ["x", "y", "tags", "secret"]
     assert copy.deepcopy(Named(x=1, tags=["t"])) == Named(x=1, tags=["t"])
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two in order."""
+
+    one: int
+    two: int = 2
+
+
+def test_a_record_that_is_not_keyword_only_takes_its_fields_in_order() -> None:
+    assert Pair(1) == Pair(one=1, two=2)
+    assert Pair(1, 3).two == 3
+    with pytest.raises(TypeError, match="one twice"):
+        Pair(1, one=1)  # type: ignore[misc]  # that is the test
+    with pytest.raises(TypeError, match="2 fields in order"):
+        Pair(1, 2, 3)  # type: ignore[call-arg]  # that is the test
+
+
+def test_a_keyword_only_record_takes_nothing_in_order() -> None:
+    with pytest.raises(TypeError, match="0 fields in order"):
+        Point(1)  # type: ignore[call-arg]  # that is the test

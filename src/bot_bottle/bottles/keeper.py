@@ -12,7 +12,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from bot_bottle.backends.base import Backend, GuestCommand, RunningBottle, Streams, TtySize
 from bot_bottle.bottles.bundle_link import Bundle
@@ -26,7 +25,7 @@ from bot_bottle.errors import BottleError, ExitCode, NotContained
 from bot_bottle.guest.frames import Message
 from bot_bottle.host.addresses import own_addresses, resolvers
 from bot_bottle.plans.bottle import BottlePlan
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, replace
 
 GRACE_S = 5.0
 """Between SIGTERM and the end of a bottle that is told to stop."""

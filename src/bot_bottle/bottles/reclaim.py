@@ -2,7 +2,6 @@
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from bot_bottle.backends.registry import find_backend
@@ -10,6 +9,7 @@ from bot_bottle.bottles.listing import forget, tidy
 from bot_bottle.bottles.status import SLUG, Status, is_kept, read_status, write_status
 from bot_bottle.errors import BottleError, NoSuchBottle
 from bot_bottle.host import paths
+from bot_bottle.record import replace
 
 KEEP_RECORDS_S = 7 * 24 * 3600.0
 """How long the record of an ended bottle stays that left nothing behind but its logs."""

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from bot_bottle.agents.base import AgentProvider, Installed
@@ -30,7 +29,7 @@ from bot_bottle.host.run import run
 from bot_bottle.manifest.read import Loaded, Sources, load
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import BottlePlan
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, replace
 
 Say = Callable[[str], None]
 

@@ -10,14 +10,13 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
 from bot_bottle.errors import BadUsage, BottleError, NoSuchBottle
 from bot_bottle.host import paths
 from bot_bottle.host.files import write_file
-from bot_bottle.record import dataclass
+from bot_bottle.record import asdict, dataclass, replace
 
 State = Literal["starting", "running", "ended", "failed", "died"]
 

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
 from bot_bottle.backends.base import Streams
 from bot_bottle.bottles.attach import Attachment, Detached, connect
 from bot_bottle.bottles.events import read_events, tally
@@ -39,9 +37,9 @@ def leave(started: Started, *, as_json: bool, say: Say) -> int:
     _wait_started(started.kept.report)
     slug = started.plan.slug
     if as_json:
-        click.echo(json.dumps({"slug": slug, "stage_dir": str(started.plan.stage_dir)}))
+        print(json.dumps({"slug": slug, "stage_dir": str(started.plan.stage_dir)}))
     else:
-        click.echo(slug)
+        print(slug)
         say.line(f"{slug} runs. `bot-bottle attach {slug}` to see it, `bot-bottle stop {slug}` to end it.")
     return 0
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import asdict
 
 import click
 
@@ -21,6 +20,7 @@ from bot_bottle.cli.say import make_say
 from bot_bottle.errors import BadUsage
 from bot_bottle.host import paths
 from bot_bottle.host.plain import plain
+from bot_bottle.record import asdict
 
 SLUG = click.argument("slug", metavar="SLUG")
 

@@ -5,7 +5,7 @@ import importlib
 import click
 
 VERBS: dict[str, str] = {
-    "run": "run:run",
+    "run": "run_command:run",
     "attach": "lifecycle:attach",
     "exec": "lifecycle:exec_",
     "ls": "lifecycle:ls",

@@ -5,8 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-import click
-
 from bot_bottle.backends.base import TtySize
 from bot_bottle.bottles.attach import terminal_size
 from bot_bottle.bottles.start import Asked, Planned, Started, start
@@ -16,34 +14,6 @@ from bot_bottle.manifest.overrides import Overrides
 from bot_bottle.manifest.read import Sources
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.show import plan_json, preflight_lines
-
-
-@click.command(
-    "run",
-    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": True},
-    short_help="Start an agent in a new bottle.",
-)
-@click.argument("agent", required=False)
-@click.argument("args", nargs=-1, type=click.UNPROCESSED)
-@click.option(
-    "-f", "--file", "manifest", type=click.Path(path_type=Path), help="The manifest; naming it is your own act of trust."
-)
-@click.option("--no-manifest", is_flag=True, help="Do not look for a manifest.")
-@click.option("--backend", help="What runs the bottle.")
-@click.option("--name", "slug", help="The bottle's name; a fresh one when left out.")
-@click.option("-w", "--workspace", type=click.Path(path_type=Path), help="The folder to work in; the current one when left out.")
-@click.option("--mode", type=click.Choice(["bind", "copy", "clone"]), help="How the workspace gets in.")
-@click.option("--allow", multiple=True, metavar="HOST[:PORT]", help="Allow requests to this host too; may be repeated.")
-@click.option("--preset", multiple=True, help="Allow a named set of hosts too, e.g. pip or npm; may be repeated.")
-@click.option("--prompt", help="Standing instructions for the agent.")
-@click.option("--prompt-file", type=click.Path(path_type=Path), help="The same, from a file.")
-@click.option("-d", "--detach", is_flag=True, help="Start it and return; `attach` later.")
-@click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
-@click.option("--json", "as_json", is_flag=True, help="The plan (with --dry-run) or the result as JSON on standard output.")
-@click.option("-q", "--quiet", is_flag=True, help="No notices on standard error.")
-def run(**options: object) -> int:
-    """Start AGENT in a new bottle. ARGS after -- go to the agent; for shell they are the command to run."""
-    return run_bottle(**options)  # type: ignore[arg-type]  # click passes exactly these options
 
 
 def run_bottle(
@@ -65,7 +35,7 @@ def run_bottle(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """The verb itself, with typed options."""
+    """The verb itself; its arguments are those of `run_options.OPTIONS`."""
     if as_json and not (dry_run or detach):
         raise BadUsage("--json goes with --dry-run or --detach; otherwise standard output is the agent's own.")
     if no_manifest and manifest is not None:
@@ -110,7 +80,7 @@ def show_preflight(plan: BottlePlan, say: Say, *, quiet: bool) -> None:
 def show_plan(plan: BottlePlan, *, as_json: bool) -> None:
     """What `--dry-run` prints, on standard output."""
     if as_json:
-        click.echo(json.dumps(plan_json(plan), indent=2))
+        print(json.dumps(plan_json(plan), indent=2))
         return
     out = make_say(quiet=False, to_stdout=True)
     for line in preflight_lines(plan):

@@ -3,8 +3,9 @@
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from bot_bottle.record import dataclass
 
 Event = dict[str, Any]  # Any: JSON
 Record = Callable[[Event], None]

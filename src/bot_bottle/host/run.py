@@ -3,11 +3,10 @@
 import os
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from pathlib import Path
 
 from bot_bottle.errors import BottleError
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
 """What a child of ours may see of the operator's environment when the caller asks for `plain_env()`."""

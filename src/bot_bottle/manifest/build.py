@@ -1,6 +1,5 @@
 """From what pydantic has checked to the frozen records of `spec.py`. After this nobody checks again."""
 
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -40,6 +39,7 @@ from bot_bottle.manifest.spec import (
     Upstream,
 )
 from bot_bottle.manifest.tree import Branch, Items, Node
+from bot_bottle.record import replace
 
 DEFAULT_PORT: dict[Scheme, int] = {"https": 443, "http": 80}
 

@@ -1,7 +1,6 @@
 """What one source says (the operator's policy, a manifest, the command line), and how sources add up. Pure; nothing heavy."""
 
 from collections.abc import Sequence
-from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from bot_bottle.manifest.spec import (
     Workspace,
     WorkspaceMode,
 )
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field, replace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

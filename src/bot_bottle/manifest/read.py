@@ -4,7 +4,6 @@ Without a policy and a manifest neither the YAML parser nor pydantic is imported
 """
 
 from collections.abc import Sequence
-from dataclasses import field, replace
 from pathlib import Path
 
 from bot_bottle.errors import BadManifest, Declined
@@ -16,7 +15,7 @@ from bot_bottle.manifest.layer import Layer, add, add_typed, check_whole, start_
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, refuse
 from bot_bottle.manifest.overrides import Overrides, override_layer
 from bot_bottle.manifest.spec import BottleSpec
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field, replace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,11 +3,10 @@
 This module imports nothing heavy, so that a start without a manifest never loads the parser.
 """
 
-from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 AgentName = Literal["claude", "codex", "gemini", "opencode", "shell", "custom"]
 BackendName = Literal["namespaces", "gvisor", "docker", "smolmachines", "auto", "fake"]

@@ -7,7 +7,6 @@ what runs inside only: arguments, environment and prompt speak to the agent in t
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_network
 
 from bot_bottle.host.plain import plain
@@ -27,7 +26,7 @@ from bot_bottle.manifest.spec import (
     Upstream,
 )
 from bot_bottle.manifest.units import written_size, written_time
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, replace
 
 STRONGER: dict[str, tuple[str, ...]] = {
     "namespaces": ("gvisor", "smolmachines"),

@@ -6,14 +6,13 @@ keys, control characters, more than one document; size, depth and count of value
 """
 
 import unicodedata
-from dataclasses import field
 from typing import Any
 
 import yaml
 
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.mistakes import Mistake, Place
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 DEPTH_LIMIT = 16
 """Nesting of a manifest; the deepest field lies at seven."""

@@ -1,6 +1,5 @@
 """A plan as text for people and as JSON for programs. The same object that launch carries out; no secret is in it."""
 
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,13 @@ from typing import Any
 from bot_bottle.manifest.spec import Limits
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import Line
+from bot_bottle.record import field_values, is_record
 
 
 def to_json(value: object) -> Any:  # Any: JSON
     """Records, paths, enums and tuples as JSON values."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if is_record(value):
+        return {name: to_json(one) for name, one in field_values(value).items()}
     if isinstance(value, dict):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -10,7 +10,6 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from bot_bottle.guest import frames
 from bot_bottle.host.run import LongCommand, Process, plain_env, spawn
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS, Line
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field_values, replace
 
 START = "import sys; sys.path.insert(0, sys.argv[1]); from bot_bottle.guest.portal import main; main()"
 END_TIMEOUT_S = 5.0
@@ -80,7 +79,7 @@ class Fake(Backend):
 
     def prepare(self, shared: BottlePlan) -> BottlePlan:
         """Nothing to decide."""
-        return FakePlan(**{field.name: getattr(shared, field.name) for field in fields(shared)}, holes=self._holes)
+        return FakePlan(**field_values(shared), holes=self._holes)
 
     def launch(self, plan: BottlePlan, link: BundleLink) -> AbstractContextManager[RunningBottle]:
         """The portal as a plain child; its gates listen on free ports of the host's loopback."""

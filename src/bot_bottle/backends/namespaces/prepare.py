@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from dataclasses import fields, replace
 from pathlib import Path
 
 from bot_bottle import guest
@@ -20,6 +19,7 @@ from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.host.paths import cache_dir, config_dir, state_dir
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS, Line
+from bot_bottle.record import field_values, replace
 
 NEWEST_LEVEL = 7
 """Of Landlock: what `guest/landlock.py` was written for; newer kernels keep older levels' meaning (landlock(7))."""
@@ -45,7 +45,7 @@ def prepare(shared: BottlePlan) -> NamespacesPlan:
         cores=sorted(os.sched_getaffinity(0)),
     )
     return NamespacesPlan(
-        **{field.name: getattr(shared, field.name) for field in fields(shared)},
+        **field_values(shared),
         bwrap=shutil.which("bwrap") or "bwrap",
         python=python_inside(),
         hostname=hostname,

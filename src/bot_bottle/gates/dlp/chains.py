@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from bot_bottle.gates.dlp.records import Match
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, replace
 
 _SECRET_PATH = re.compile(
     r"(?i)(?:^|[/\\~ \"'=])\.env(?:$|[^a-z./]|\.(?!example|sample|template|dist))|\.ssh(?:$|[/\\\"' ])|\.aws(?:$|[/\\])|\.gnupg|\.kube[/\\]config|\.netrc|\.npmrc|\.pypirc|"

@@ -1,10 +1,8 @@
 """WebSocket messages put together from their frames (RFC 6455 section 5.4), and the last few joined. Pure; bounded."""
 
-from dataclasses import field, replace
-
 from bot_bottle.gates.dlp.records import Match, View
 from bot_bottle.gates.dlp.unpack import inflate
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field, replace
 
 MESSAGE = 16 * 1024 * 1024
 """Largest message in bytes that is put together; a larger one cannot be scanned and is a finding."""

@@ -9,11 +9,10 @@ import binascii
 import codecs
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import field
 from typing import Literal
 from urllib.parse import quote
 
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 SHORTEST = 8
 """Shorter values would be found by chance in ordinary traffic; they are refused with a warning in the preflight."""

@@ -1,7 +1,6 @@
 """The DLP gate, decided: engine, what each kind of finding does, and whose secrets are searched for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from bot_bottle.gates.dlp.policy import Override, Settings
 from bot_bottle.manifest.spec import BottleSpec, Dlp, FromFile, SecretSource
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
+from bot_bottle.record import dataclass
 
 DOES = {
     "block": "stops the request",

@@ -1,11 +1,11 @@
 """From findings to what happens: block, redact, ask, warn, or nothing. Pure: the strictest answer wins."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from bot_bottle.gates.dlp.records import Finding, Kind
+from bot_bottle.record import dataclass
 
 Action = Literal["off", "warn", "redact", "ask", "block"]
 STRICTNESS: tuple[Action, ...] = ("off", "warn", "redact", "ask", "block")

@@ -1,10 +1,8 @@
 """What the scanner reads and says: views in, findings out. A finding never holds what it found."""
 
-import hashlib
-from dataclasses import field
 from typing import Literal
 
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 Surface = Literal[
     "url", "host", "path", "query", "header", "cookie", "body", "file-name", "frame", "git", "mcp", "tool", "command", "response"
@@ -71,6 +69,8 @@ class Finding:
 def finding(match: Match, view: View, key: bytes) -> Finding:
     """The match as a finding. `key` makes fingerprints comparable within one bottle and useless elsewhere."""
     found = view.content[match.start : match.end]
+    import hashlib
+
     return Finding(
         kind=match.kind,
         rule=match.rule,

@@ -5,7 +5,6 @@ The bytes are the attacker's. Whatever cannot be looked at within the bounds is 
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from bot_bottle.gates.dlp import own, unpack
 from bot_bottle.gates.dlp.decode import expand
@@ -13,7 +12,7 @@ from bot_bottle.gates.dlp.detectors.base import Detector
 from bot_bottle.gates.dlp.engine import REACH, Engine, Hit, Pattern, choose_engine
 from bot_bottle.gates.dlp.records import Finding, Match, Surface, View, finding
 from bot_bottle.gates.dlp.triggers import TRIGGERS
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, replace
 
 DEPTH = 6
 """Most encodings one inside the other that are undone."""

@@ -3,12 +3,11 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import field
 from typing import Any
 
 from bot_bottle.gates.dlp.chains import flat
 from bot_bottle.gates.dlp.records import View
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 SMALL = 64 * 1024
 """Bodies up to this size are also parsed, to join what was split over fields. Larger ones are watched for fragments."""

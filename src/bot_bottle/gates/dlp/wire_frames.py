@@ -1,8 +1,7 @@
 """WebSocket frames in a stream of bytes (RFC 6455 section 5.2), one direction. Strict; bounded; keeps the bytes as they came."""
 
-from dataclasses import dataclass, field
-
 from bot_bottle.gates.dlp.frames import MESSAGE, Frame
+from bot_bottle.record import dataclass, field
 
 OPCODES = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 

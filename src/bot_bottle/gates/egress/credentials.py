@@ -8,7 +8,6 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from urllib.parse import quote, unquote
 
 from bot_bottle.errors import Refused
@@ -17,7 +16,7 @@ from bot_bottle.gates.egress.paths import readings, without_keys
 from bot_bottle.gates.egress.rules import host_matches
 from bot_bottle.manifest.globs import compile_glob
 from bot_bottle.manifest.spec import Credential, Target
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 Headers = Sequence[tuple[str, str]]
 

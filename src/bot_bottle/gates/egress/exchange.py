@@ -4,7 +4,6 @@ The upstream server is not trusted: what it answers is parsed, framed anew, and 
 """
 
 import asyncio
-from dataclasses import field
 from typing import Protocol
 
 from bot_bottle.errors import Refused
@@ -28,7 +27,7 @@ from bot_bottle.gates.egress.framing import (
 from bot_bottle.gates.egress.rules import Request
 from bot_bottle.gates.egress.scrub import Scrubber
 from bot_bottle.gates.egress.stream import HIGH_WATER, Stream
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Idempotent methods (RFC 9110, 9.2.2): sent again when a kept connection turns out to be closed."""

@@ -5,10 +5,10 @@ them, and a later answer that differs is refused. Addresses of this machine, of 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from bot_bottle.gates.egress.addresses import not_public, parse
 from bot_bottle.manifest.spec import Rule
+from bot_bottle.record import replace
 
 NEVER = (
     "loopback",

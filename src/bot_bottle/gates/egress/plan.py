@@ -1,13 +1,12 @@
 """The egress gate, decided: rules, credentials by name, and how the gate itself reaches the world."""
 
-from dataclasses import asdict, field
 from typing import Any
 
 from bot_bottle.gates.egress.why import described
 from bot_bottle.manifest.spec import BottleSpec, ConnectTo, Credential, FromEnv, Rule, Target, Upstream
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
-from bot_bottle.record import dataclass
+from bot_bottle.record import asdict, dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

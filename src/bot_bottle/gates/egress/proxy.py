@@ -4,14 +4,13 @@ import asyncio
 import ipaddress
 import socket
 from base64 import b64encode
-from dataclasses import field
 from urllib.parse import unquote, urlsplit
 
 from bot_bottle.errors import BottleError, Refused
 from bot_bottle.gates.egress.framing import HEAD_LIMIT, Malformed, parse_response
 from bot_bottle.gates.egress.names import is_address
 from bot_bottle.manifest.spec import Upstream
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 DEFAULT_PORT = 3128
 

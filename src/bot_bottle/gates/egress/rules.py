@@ -4,7 +4,6 @@ An attacker writes every field of the request but not its spelling: host and pat
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field
 from typing import Any
 
 from bot_bottle.gates.egress.addresses import Network
@@ -12,7 +11,7 @@ from bot_bottle.gates.egress.covers import Compiled, Request, compile_rule
 from bot_bottle.gates.egress.paths import readings
 from bot_bottle.gates.egress.why import denied_by, hint, host_hint, nearest, no_rule_for_host
 from bot_bottle.manifest.spec import Rule
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 __all__ = ["Allowed", "Denied", "Policy", "Request", "Verdict", "admits_host", "compile_rules", "decide", "host_matches"]
 

@@ -9,7 +9,6 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from bot_bottle.gates.egress.rules import Policy, compile_rules
 from bot_bottle.gates.egress.tls import Certificates
 from bot_bottle.host.net import own_addresses
 from bot_bottle.manifest.spec import Upstream
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, replace
 
 PROBE_HOST = "bot-bottle.invalid"
 """The containment probe asks for this name to see that the gate answers; it is never resolved and never counted."""

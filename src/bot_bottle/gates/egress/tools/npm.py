@@ -5,12 +5,12 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.gates.egress.tools.settings import Registry, Settings, Tool, ask, home, registry_at
 from bot_bottle.host.run import Run
+from bot_bottle.record import replace
 
 NPMRC_LIMIT = 256 * 1024
 _AUTH = re.compile(r"\s*(//[^=\s]+):(_authToken|_auth|username|_password)\s*=\s*(.*?)\s*")

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,7 +9,7 @@ from bot_bottle.errors import BottleError
 from bot_bottle.host.run import Command, CouldNotRun, Run, plain_env
 from bot_bottle.manifest.names import canonical_host
 from bot_bottle.manifest.spec import Scheme
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 DEFAULT_PORT: dict[str, int] = {"https": 443, "http": 80}
 ASK_TIMEOUT_S = 30.0

@@ -1,0 +1,40 @@
+"""`run` as click knows it: its help, its completion, and its messages for a line with mistakes."""
+
+from typing import Any
+
+import click
+
+from bot_bottle.cli.run_options import OPTIONS, Option
+
+
+def _declared(option: Option) -> click.Option:
+    if option.takes == "nothing":
+        return click.Option([*option.spellings, option.fills], is_flag=True, help=option.help)
+    kind: Any = click.STRING  # Any: one of click's parameter types
+    if option.choices:
+        kind = click.Choice(option.choices)
+    elif option.takes == "path":
+        from pathlib import Path
+
+        kind = click.Path(path_type=Path)
+    many = option.takes == "texts"
+    return click.Option([*option.spellings, option.fills], type=kind, multiple=many, metavar=option.metavar, help=option.help)
+
+
+def _start(**options: Any) -> int:  # Any: click passes exactly the arguments of `run_bottle`
+    from bot_bottle.cli.run import run_bottle
+
+    return run_bottle(**options)
+
+
+run = click.Command(
+    "run",
+    params=[
+        click.Argument(["agent"], required=False),
+        click.Argument(["args"], nargs=-1, type=click.UNPROCESSED),
+        *(_declared(option) for option in OPTIONS),
+    ],
+    callback=_start,
+    short_help="Start an agent in a new bottle.",
+    help="Start AGENT in a new bottle. ARGS after -- go to the agent; for shell they are the command to run.",
+)
