@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "doctor": "doctor:doctor",
     "completion": "lifecycle:completion",
     "agents": "agents:agents",
+    "policy": "policy:policy",
     "dlp": "dlp:dlp",
     "init": "manifest:init",
     "schema": "manifest:schema",

@@ -52,7 +52,7 @@ def described(rule: Rule) -> str:
     if rule.scheme == "http":
         words += " by http"
     if rule.ports != ((443,) if rule.scheme == "https" else (80,)):
-        words += f" at port {written_ports(rule)}"
+        words += f" at port {written_ports(rule)}" if rule.ports else " at any port"
     return words if rule.websocket else words + " (no WebSocket)"
 
 
