@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from bot_bottle.gates.base import Gate, GateFactory, Inspector
 from bot_bottle.gates.control import ControlServer
 from bot_bottle.gates.events import EventLog
 from bot_bottle.gates.harden import harden
+from bot_bottle.gates.later import Later
 from bot_bottle.guest.frames import BrokenFrame, Message, receive, send
 from bot_bottle.record import dataclass
 
@@ -75,8 +76,7 @@ def run(link: socket.socket) -> int:
 
 def _load_early() -> None:
     """Import what nearly every bottle needs while the plan is still being made."""
-    for place in FACTORIES.values():
-        importlib.import_module(place.partition(":")[0])
+    importlib.import_module(FACTORIES["egress"].partition(":")[0])
 
 
 def _read_start(link: socket.socket) -> Start:
@@ -102,11 +102,19 @@ def _make_gates(start: Start) -> tuple[dict[str, Gate], EventLog]:
         place = FACTORIES.get(name)
         if place is None:
             raise BottleError(f"There is no gate named {name!r}.")
-        module, function = place.split(":")
-        factory: GateFactory = getattr(importlib.import_module(module), function)
-        gates[name] = factory({**settings, "bottle": bottle}, start.secrets, log.record)
+        make = _maker(place, {**settings, "bottle": bottle}, start.secrets, log)
+        gates[name] = Later(name, make) if name == "dlp" and not settings.get("must_load") else make()
     _join(gates)
     return gates, log
+
+
+def _maker(place: str, settings: Mapping[str, Any], secrets: Mapping[str, str], log: EventLog) -> Callable[[], Gate]:  # Any: JSON
+    def make() -> Gate:
+        module, function = place.split(":")
+        factory: GateFactory = getattr(importlib.import_module(module), function)
+        return factory(settings, secrets, log.record)
+
+    return make
 
 
 def _join(gates: Mapping[str, Gate]) -> None:
@@ -151,6 +159,9 @@ async def _serve(
     tasks.add(asyncio.create_task(control.serve(), name="control"))
     ended = asyncio.create_task(_watch(link), name="link")
     crash = _first_crash()
+    for gate in gates.values():
+        if isinstance(gate, Later):
+            gate.preload()
     _say(link, {"type": "ready", "gates": list(listeners)})
     try:
         done, _ = await asyncio.wait({*tasks, ended, crash}, return_when=asyncio.FIRST_COMPLETED)

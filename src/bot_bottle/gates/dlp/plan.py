@@ -65,6 +65,7 @@ class DlpPlan(GatePlan):
             "canaries": [one.name for one in self.canaries],
             "patterns": [str(path) for path in self.patterns],
             "pipelock": self.pipelock.to_json() if self.pipelock is not None else None,
+            "must_load": bool(self.patterns) or self.pipelock is not None,  # what may be wrong is found before the start
         }
 
     def secrets(self) -> tuple[Secret, ...]:

@@ -29,6 +29,9 @@ from bot_bottle.record import dataclass, replace
 PROBE_HOST = "bot-bottle.invalid"
 """The containment probe asks for this name to see that the gate answers; it is never resolved and never counted."""
 
+WARM_AFTER_S = 0.2
+"""After the start: a command that is done by then never pays for what the first request needs."""
+
 SWEEP_S = 0.5
 """How often deadlines are looked at: one timer for all connections costs nothing per request."""
 
@@ -72,7 +75,7 @@ class EgressGate(Gate):
         loop = asyncio.get_running_loop()
         listener.setblocking(False)
         loop.add_reader(listener.fileno(), self._accept, listener)
-        loop.call_soon(self._warm)
+        loop.call_later(WARM_AFTER_S, self._warm)
         try:
             while True:
                 await asyncio.sleep(SWEEP_S)
