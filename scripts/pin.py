@@ -67,7 +67,7 @@ def main() -> None:
     build = project["build-system"]["requires"]
     extras = project["project"]["optional-dependencies"]
     # hatchling asks for editables only when it builds
-    run = [*project["project"]["dependencies"], *build, "editables", *extras["dlp"]]
+    run = [*project["project"]["dependencies"], *build, "editables"]
     everything = resolved([*run, *extras["dev"], *extras["keyring"]])
     needed_to_run = {name: everything.get(name, version) for name, version in resolved(run).items()}
     rest = {name: version for name, version in everything.items() if name not in needed_to_run}

@@ -48,7 +48,7 @@ def ordinary_uid() -> int:
 def readable_python(tmp_path_factory: pytest.TempPathFactory, ordinary_uid: int) -> str:
     """A Python that an ordinary user can run with our requirements: this one, or a new environment from the system's."""
     drop = drop_to(ordinary_uid)
-    if runs((*drop, sys.executable, "-c", "import click, cryptography, httptools, pydantic, yaml")):
+    if runs((*drop, sys.executable, "-c", "import click, cryptography, brotli, pydantic, yaml")):
         return sys.executable
     if not runs((SYSTEM_PYTHON, "-c", "import sys, ensurepip; assert sys.version_info >= (3, 11)")):
         pytest.skip("an ordinary user cannot run this Python, and the system's is too old or has no ensurepip")
