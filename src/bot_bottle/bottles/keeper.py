@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from bot_bottle.backends.base import Backend, GuestCommand, RunningBottle, Streams, TtySize
 from bot_bottle.bottles.bundle_link import Bundle
+from bot_bottle.bottles.certify import certify
 from bot_bottle.bottles.contain import HOLE_ADVICE, judge, questions
 from bot_bottle.bottles.idle import IdleBundle
 from bot_bottle.bottles.listing import tidy
@@ -24,6 +25,7 @@ from bot_bottle.bottles.status import State, Status, write_status
 from bot_bottle.errors import BottleError, ExitCode, NotContained
 from bot_bottle.guest.frames import Message
 from bot_bottle.host.addresses import own_addresses, resolvers
+from bot_bottle.host.aside import Side
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.record import dataclass, replace
 
@@ -97,7 +99,11 @@ class Keeper:
         undo.callback(bundle.end)
         bundle.configure(plan, keeping.secrets)
         keeping.prepare_workspace()
-        running = undo.enter_context(keeping.backend.launch(plan, bundle))
+        certifying = Side(lambda: certify(plan))
+        try:
+            running = undo.enter_context(keeping.backend.launch(plan, bundle))
+        finally:
+            certifying.finish()
         self._running = running
         undo.callback(self._close_sessions)
         bundle.wait_ready()

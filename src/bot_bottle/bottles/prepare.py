@@ -8,7 +8,7 @@ from pathlib import Path
 from bot_bottle.agents.base import CA_VARIABLES, AgentProvider, Installed, Provisioning
 from bot_bottle.backends.base import Backend
 from bot_bottle.bottles.names import guest_folder
-from bot_bottle.gates.egress.authority import find_roots, make_authority, merge_roots
+from bot_bottle.gates.egress.authority import find_roots, merge_roots
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import AgentProvision, BottlePlan
@@ -45,7 +45,7 @@ def prepare(
         interactive=interactive,
     )
     provision = provider.provision(asked, installed)
-    write_stage(stage_dir, spec, slug, provision)
+    write_stage(stage_dir, spec, provision)
     shared = BottlePlan(
         slug=slug,
         spec=spec,
@@ -64,14 +64,12 @@ def prepare(
     return backend.prepare(shared)
 
 
-def write_stage(stage_dir: Path, spec: BottleSpec, slug: str, provision: AgentProvision) -> None:
-    """The prompt file (always, 0600), the bottle's own CA, and the agent's files in its private home."""
+def write_stage(stage_dir: Path, spec: BottleSpec, provision: AgentProvision) -> None:
+    """The prompt file (always, 0600), the roots that the bottle trusts beside its own, and the agent's files in its home."""
     write_file(stage_dir / "prompt.md", spec.prompt)
-    certificate, key = make_authority(slug)
     folder = make_private_folder(stage_dir / "ca")
-    write_file(folder / "key.pem", key)
-    write_file(folder / "ca.pem", certificate, mode=0o644)
-    write_file(folder / "bundle.pem", merge_roots(certificate, (find_roots(os.environ), *spec.egress.upstream.ca)), mode=0o644)
+    roots = merge_roots("", (find_roots(os.environ), *spec.egress.upstream.ca))
+    write_file(folder / "bundle.pem", roots, mode=0o644)
     home = make_private_folder(stage_dir / "home")
     for file in provision.files:
         target = home / file.path

@@ -51,7 +51,8 @@ class BottlePlan:
     """One bottle, decided: frozen, no secret values, nothing started. Each backend adds its own fields in a subclass.
 
     `stage_dir` is the only folder that prepare writes to (0700). `guest_env` is the whole environment of the agent.
-    `prompt_file` always exists, 0600, empty when there is no prompt. `ca_file` is the bottle's own CA certificate;
+    `prompt_file` always exists, 0600, empty when there is no prompt. `ca_file` is where launch puts the bottle's own CA
+    certificate;
     `ca_bundle_file` holds it merged with the roots that this host trusts.
     """
 
