@@ -48,22 +48,15 @@ def ordinary_uid() -> int:
 def readable_python(tmp_path_factory: pytest.TempPathFactory, ordinary_uid: int) -> str:
     """A Python that an ordinary user can run with our requirements: this one, or a new environment from the system's."""
     drop = drop_to(ordinary_uid)
-    if runs((*drop, sys.executable, "-c", "import click, cryptography, brotli, pydantic, yaml")):
+    needed = "import ahocorasick_rs, brotli, click, cryptography, pydantic, re2, yaml, zstandard"
+    if runs((*drop, sys.executable, "-c", needed)):
         return sys.executable
     if not runs((SYSTEM_PYTHON, "-c", "import sys, ensurepip; assert sys.version_info >= (3, 11)")):
         pytest.skip("an ordinary user cannot run this Python, and the system's is too old or has no ensurepip")
     folder = open_folder(tmp_path_factory.mktemp("python"))
     subprocess.run((SYSTEM_PYTHON, "-m", "venv", folder), check=True, capture_output=True)
-    pip = (
-        f"{folder}/bin/pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--require-hashes",
-        "--requirement",
-        ROOT / "pins" / "run.txt",
-    )
-    subprocess.run(pip, check=True)
+    pip = (f"{folder}/bin/pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes")
+    subprocess.run((*pip, "--requirement", ROOT / "pins" / "run.txt"), check=True)
     return f"{folder}/bin/python"
 
 
@@ -72,7 +65,8 @@ def ordinary(ordinary_uid: int, readable_python: str, agent_cache: Path, tmp_pat
     """The ordinary user, with a copy of the agents in a cache of their own; the home is set by each test."""
     cache = open_folder(tmp_path_factory.mktemp("cache"))
     shutil.copytree(agent_cache / "agents", cache / "bot-bottle" / "agents")
-    environment = {"XDG_CACHE_HOME": str(cache)}
+    shutil.copytree(ROOT / "src", cache / "src")  # the checkout may be where only root can read
+    environment = {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(cache / "src")}
     made = Operator(
         name="other", uid=ordinary_uid, home=cache, prefix=drop_to(ordinary_uid), python=readable_python, environment=environment
     )
@@ -106,7 +100,7 @@ def stage(operator: Operator, tmp_path: Path) -> Iterator[Callable[[list[standin
             repository = git_repository(tmp_path / "receipt")
             operator.own(repository)
             model = stack.enter_context(standin.standing_in(script, tmp_path))
-            halves = (f"e2e-key-{secrets.token_hex(8)}", secrets.token_hex(8))
-            return Stage(operator=operator, repository=repository, model=model, key_halves=halves, folder=tmp_path)
+            key = f"e2e-key-{secrets.token_hex(16)}"
+            return Stage(operator=operator, repository=repository, model=model, key=key, folder=tmp_path)
 
         yield make

@@ -32,9 +32,8 @@ class Operator:
     def env(self, **more: str) -> dict[str, str]:
         """An environment built for this operator: no agent's variables of whoever runs the tests."""
         kept = {name: value for name, value in os.environ.items() if name in PASSED or name.upper().startswith(("PIP_", "NPM_"))}
-        return (
-            kept | self.environment | {"HOME": str(self.home), "PYTHONPATH": str(ROOT / "src"), "TERM": "xterm-256color"} | more
-        )
+        fixed = {"HOME": str(self.home), "PYTHONPATH": str(ROOT / "src"), "TERM": "xterm-256color"}
+        return kept | fixed | self.environment | more
 
     def bot_bottle(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run it to its end."""
@@ -77,13 +76,8 @@ class Stage:
     operator: Operator
     repository: Path
     model: standin.StandIn
-    key_halves: tuple[str, str]
+    key: str = field(repr=False)
     folder: Path
-
-    @property
-    def key(self) -> str:
-        """The real key. A script that looks for it inside is given the halves only, or it would find itself."""
-        return "".join(self.key_halves)
 
 
 def drop_to(uid: int) -> tuple[str, ...]:

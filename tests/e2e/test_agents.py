@@ -1,5 +1,6 @@
 """The real Claude Code and the real Codex work in a bottle, and never hold the key that the API sees."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +13,16 @@ from scene import Stage
 from bot_bottle.agents.endpoint import PLACEHOLDER
 
 SEARCH = """python3 - <<'END'
-import os
-real, known = "{0}" + "{1}", {2!r}
+import hashlib, os
+start, length, digest, known = {start!r}, {length}, {digest!r}, {known!r}
 found, controls, read = [], 0, 0
+def holds_key(text):
+    at = text.find(start)
+    while at >= 0:
+        if hashlib.sha256(text[at : at + length]).hexdigest() == digest:
+            return True
+        at = text.find(start, at + 1)
+    return False
 def look(path):
     global controls, read
     try:
@@ -23,8 +31,8 @@ def look(path):
     except OSError:
         return
     read += 1
-    controls += known.encode() in text
-    if real.encode() in text:
+    controls += known in text
+    if holds_key(text):
         found.append(path)
 for process in filter(str.isdigit, os.listdir("/proc")):
     for name in ("environ", "cmdline", "maps", "status"):
@@ -37,8 +45,8 @@ for top in (os.path.expanduser("~"), os.getcwd(), "/run", "/tmp", "/etc", "/var/
                 look(path)
 print("SEARCHED", read > 50, "PLACEHOLDER", controls > 0, "KEY", found)
 END"""
-"""Looks for the key in every process and file that the agent can see. It is put together from halves, or it would find itself;
-that the placeholder is found shows that the search works."""
+"""Looks for the key in every process and file that the agent can see, knowing its first letters and its hash: with the key
+itself it would find itself, and the gate would stop it. That the placeholder is found shows that the search works."""
 
 
 PIP = ".venv/bin/pip install --quiet --disable-pip-version-check"
@@ -91,8 +99,11 @@ def manifest(stage: Stage, client: Client) -> Path:
     return path
 
 
-def work(stage_key_halves: tuple[str, str] = ("", "")) -> list[standin.Step]:
+def work(key: str) -> list[standin.Step]:
     """A day's work: look, edit, test, install from both registries, knock at a closed door, look for the key."""
+    search = SEARCH.format(
+        start=key[:8].encode(), length=len(key), digest=hashlib.sha256(key.encode()).hexdigest(), known=PLACEHOLDER.encode()
+    )
     return [
         {"say": "I look around.", "run": "pwd && git status --short && git log --oneline && id -u"},
         {"read": "receipt.py"},
@@ -105,7 +116,7 @@ def work(stage_key_halves: tuple[str, str] = ("", "")) -> list[standin.Step]:
         {"run": f"python3 -m venv .venv && {PIP} iniconfig && ls .venv/lib/*/site-packages"},
         {"run": "npm install --no-audit --no-fund --prefix tools ms 2>&1 && ls tools/node_modules"},
         {"run": "curl -sS --max-time 20 https://forum.example.com/ || echo curl said $?"},
-        {"run": SEARCH.format(*stage_key_halves, PLACEHOLDER)},
+        {"run": search},
         {"say": "All four tests pass."},
     ]
 
@@ -114,7 +125,7 @@ def work(stage_key_halves: tuple[str, str] = ("", "")) -> list[standin.Step]:
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 def test_a_real_agent_works_sealed_and_never_holds_the_key(client: Client, stage: Callable[[list[standin.Step]], Stage]) -> None:
     scene = stage([])
-    scene.model.script[:] = work(scene.key_halves)
+    scene.model.script[:] = work(scene.key)
     operator = scene.operator
     options = ("-q", "-f", str(manifest(scene, client)), "-w", str(scene.repository), "--mode", "bind", "--name", "e2e")
     run = operator.bot_bottle("run", client.name, *options, "--", *client.args, **{client.variable: scene.key})
