@@ -105,14 +105,16 @@ class Client:
 
     def expire(self) -> None:
         """The deadline has passed."""
-        if self._phase is Phase.HEAD and not self._buffer:
+        if self._exchange is not None:
+            waits_for_bottle = self._phase is Phase.BODY and not self._exchange.has_answered
+            why = "The request took too long to arrive." if waits_for_bottle else "The server took too long."
+            self.failed(Refusal(status=408 if waits_for_bottle else 504, why=why))
+        elif self._phase is Phase.HEAD and not self._buffer:
             self._over()
-        elif self._phase is Phase.ANSWER or (self._exchange is not None and self._exchange.has_answered):
-            self.failed(Refusal(status=504, why="The server took too long."))
-        elif self._phase in {Phase.SHAKE, Phase.RELAY}:
-            self.end()
-        else:
+        elif self._phase in {Phase.HEAD, Phase.HELLO}:
             self._refuse(Refusal(status=408, why="The request took too long to arrive."))
+        else:
+            self.end()
 
     def recheck(self) -> None:
         """The rules changed: end what they no longer allow."""

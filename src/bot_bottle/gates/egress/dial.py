@@ -85,7 +85,7 @@ class Dialler:
         """Keep it for the next request, or close it."""
         idle = self._idle.setdefault(origin, [])
         if len(idle) >= IDLE_LIMIT or self._count >= 4 * IDLE_LIMIT:
-            stream.finish()
+            stream.close()
             return
         one = Idle(self, origin, stream, asyncio.get_running_loop().time() + IDLE_S)
         stream.hand_to(one)
@@ -99,7 +99,7 @@ class Dialler:
         if one in idle:
             idle.remove(one)
             self._count -= 1
-        one.stream.finish()
+        one.stream.close()
 
     def sweep(self, now: float) -> None:
         """Close what has been idle for too long."""

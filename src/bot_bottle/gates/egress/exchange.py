@@ -234,6 +234,8 @@ class Exchange:
                 self._stop(stopped)
         elif self._reused and not self._head and self._response is None and self._may_repeat():
             self._reused = False
+            if self._upstream is not None:
+                self._upstream.abort()
             self._upstream = None
             self._connect()
         else:
@@ -342,7 +344,7 @@ class Exchange:
         if reusable and isinstance(self._body, LengthBody | ChunkedBody):
             self._dialler.give(self._asked.origin, upstream)
         else:
-            upstream.finish()
+            upstream.close()
         self._client.answered(keeps=self._keeps)
 
     def _fail(self, refusal: Refusal) -> None:

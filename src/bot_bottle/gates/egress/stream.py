@@ -139,6 +139,12 @@ class Stream:
             self._shut()
         self._loop.call_later(LINGER_S, self.abort)
 
+    def close(self) -> None:
+        """Say goodbye if the socket takes it at once, and close. The owner hears nothing more."""
+        if not self.closed and self._finishing < 0 and not self._out:
+            self._say_goodbye()
+        self.abort()
+
     def abort(self) -> None:
         """Close at once. The owner hears nothing more."""
         if self.closed:

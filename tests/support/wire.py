@@ -1,6 +1,7 @@
 """A real gate on loopback in a thread of its own, real TLS servers behind it, and a client that writes bytes."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
@@ -47,13 +48,12 @@ class Server:
 
     def _run(self, connection: socket.socket) -> None:
         connection.settimeout(WAIT_S)
-        try:
-            if self._context is not None:
-                connection = self._context.wrap_socket(connection, server_side=True)
-            with connection:
+        with connection, contextlib.suppress(OSError):
+            if self._context is None:
                 self._talk(connection)
-        except OSError:
-            return
+                return
+            with self._context.wrap_socket(connection, server_side=True) as secured:
+                self._talk(secured)
 
     def close(self) -> None:
         """Stop listening."""

@@ -1,0 +1,518 @@
+"""What a hostile bottle sends, and that none of it leaves. Each row is bytes in, an answer out, and a server that saw nothing."""
+
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+from wire import HOST, WAIT_S, Echo, Scene, allow, credential, deny, header, read_answer, read_exactly, read_head
+
+from bot_bottle.gates.egress.plan import Bounds
+
+GET = f"GET /v1/x HTTP/1.1\r\nHost: {HOST}\r\n"
+
+
+def refused(stage: Scene, echo: Echo, raw: bytes, status: int) -> None:
+    """The gate answers with this status in readable JSON and closes; the server saw nothing; one event says so."""
+    with stage.open() as connection:
+        connection.sendall(raw)
+        answer = read_answer(connection)
+        assert answer.status == status, answer
+        assert header(answer.head, "x-bot-bottle") == ("denied" if status < 500 else "failed")
+        assert answer.json["reason"]
+        assert read_answer(connection).status == 0
+    assert not echo.heads
+    assert [event["verdict"] for event in stage.decisions()] == ["deny"]
+
+
+IN_TUNNEL = {
+    "another Host": (b"GET / HTTP/1.1\r\nHost: other.example.com\r\n\r\n", 421),
+    "another port in Host": (f"GET / HTTP/1.1\r\nHost: {HOST}:8443\r\n\r\n".encode(), 421),
+    "the Host of a subdomain": (f"GET / HTTP/1.1\r\nHost: x.{HOST}\r\n\r\n".encode(), 421),
+    "user information in Host": (f"GET / HTTP/1.1\r\nHost: a@{HOST}\r\n\r\n".encode(), 400),
+    "a path in Host": (f"GET / HTTP/1.1\r\nHost: {HOST}/x\r\n\r\n".encode(), 400),
+    "an empty Host": (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
+    "two hosts": (f"GET / HTTP/1.1\r\nHost: {HOST}\r\nHost: other.example.com\r\n\r\n".encode(), 400),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "absolute form to another host": (f"GET https://other.example.com/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "absolute form to this host": (f"GET https://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "authority form": (f"GET {HOST}:443 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "asterisk form": (f"OPTIONS * HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "CONNECT inside the tunnel": (f"CONNECT other.example.com:443 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "length and chunked": (GET.encode() + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "two lengths": (GET.encode() + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400),
+    "gzip as transfer coding": (GET.encode() + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+    "chunked in HTTP/1.0": (
+        f"POST / HTTP/1.0\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode(),
+        400,
+    ),
+    "a bare line feed": (f"GET / HTTP/1.1\nHost: {HOST}\n\n".encode(), 400),
+    "a bare carriage return": (GET.encode() + b"X: a\rb\r\n\r\n", 400),
+    "a folded line": (GET.encode() + b"X: a\r\n b\r\n\r\n", 400),
+    "a NUL": (GET.encode() + b"X: a\0b\r\n\r\n", 400),
+    "a space before the colon": (GET.encode() + b"X : a\r\n\r\n", 400),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "HTTP/0.9": (b"GET /\r\n\r\n", 400),
+    "something else": (b"\x05\x01\x00\r\n\r\n", 400),
+    "an expectation": (GET.encode() + b"Expect: something\r\n\r\n", 417),
+    "trailers announced": (GET.encode() + b"Transfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\nX: y\r\n\r\n", 400),
+    "too many fields": (GET.encode() + b"X: y\r\n" * 200 + b"\r\n", 431),
+    "a head over the limit": (GET.encode() + b"X: " + b"y" * 70000 + b"\r\n\r\n", 431),
+    "a head without end over the limit": (GET.encode() + b"X: " + b"y" * 70000, 431),
+    "dot segments": (f"GET /v1/../admin HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "encoded dot segments": (f"GET /v1/%2e%2e/admin HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "double encoding": (f"GET /v1/%252e%252e/admin HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "a backslash": (f"GET /v1\\..\\admin HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "a path parameter": (f"GET /v1/x;/../admin HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "a path outside the rule": (f"GET /v2/x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 403),
+    "a method outside the rule": (f"DELETE /v1/x HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode(), 403),
+    "a method in lower case": (f"get /v1/x HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode(), 403),
+    "a method override": (GET.encode() + b"X-HTTP-Method-Override: DELETE\r\n\r\n", 400),
+    "a method override with underscores": (GET.encode() + b"X_HTTP_Method_Override: DELETE\r\n\r\n", 400),
+    "a path override": (GET.encode() + b"X-Original-URL: /admin\r\n\r\n", 400),
+    "a body over the limit": (f"POST /v1/x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 2000000\r\n\r\n".encode(), 413),
+    "a WebSocket with a body": (
+        f"GET /v1/x HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 1\r\n\r\nx".encode(),
+        400,
+    ),
+    "a WebSocket without key": (
+        f"GET /v1/x HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".encode(),
+        400,
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "status"), IN_TUNNEL.values(), ids=IN_TUNNEL.keys())
+def test_in_a_tunnel_it_is_refused(stage: Scene, raw: bytes, status: int) -> None:
+    echo = Echo()
+    stage.serve(echo)
+    if status == 403:
+        raw = raw.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+    stage.start(stage.plan(allow(methods=("GET", "POST"), paths=("/v1/**",)), bounds=Bounds(body_limit=1_000_000)))
+    refused(stage, echo, raw, status)
+
+
+TO_PROXY = {
+    "origin form": (b"GET / HTTP/1.1\r\nHost: plain.example.com\r\n\r\n", 400),
+    "https in absolute form": (b"GET https://plain.example.com/ HTTP/1.1\r\nHost: plain.example.com\r\n\r\n", 400),
+    "another scheme": (b"GET ftp://plain.example.com/ HTTP/1.1\r\nHost: plain.example.com\r\n\r\n", 400),
+    "file": (b"GET file:///etc/passwd HTTP/1.1\r\nHost: plain.example.com\r\n\r\n", 400),
+    "Host and target differ": (b"GET http://plain.example.com/ HTTP/1.1\r\nHost: other.example.com\r\n\r\n", 421),
+    "user information": (b"GET http://plain.example.com@other.example.com/ HTTP/1.1\r\nHost: other.example.com\r\n\r\n", 400),
+    "a host that is not allowed": (b"GET http://other.example.com/ HTTP/1.1\r\nHost: other.example.com\r\n\r\n", 403),
+    "a port that is not allowed": (b"GET http://plain.example.com:81/ HTTP/1.1\r\nHost: plain.example.com:81\r\n\r\n", 403),
+    "an https host by http": (f"GET http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 403),
+    "CONNECT without a port": (f"CONNECT {HOST} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(), 400),
+    "CONNECT with a path": (f"CONNECT {HOST}:443/x HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode(), 400),
+    "CONNECT with another Host": (f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: other.example.com:443\r\n\r\n".encode(), 400),
+    "CONNECT with a body": (f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\nContent-Length: 3\r\n\r\nabc".encode(), 400),
+    "CONNECT to port 22": (f"CONNECT {HOST}:22 HTTP/1.1\r\nHost: {HOST}:22\r\n\r\n".encode(), 403),
+    "CONNECT to port 0": (f"CONNECT {HOST}:0 HTTP/1.1\r\nHost: {HOST}:0\r\n\r\n".encode(), 400),
+    "CONNECT to port 65536": (f"CONNECT {HOST}:65536 HTTP/1.1\r\nHost: {HOST}:65536\r\n\r\n".encode(), 400),
+    "CONNECT to a zone": (b"CONNECT [fe80::1%25lo]:443 HTTP/1.1\r\nHost: [fe80::1%25lo]:443\r\n\r\n", 400),
+    "SOCKS 5": (b"\x05\x01\x00\r\n\r\n", 400),
+    "TLS to the proxy": (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
+    "SMTP": (b"EHLO x\r\n\r\n", 400),
+}
+
+
+@pytest.mark.parametrize(("raw", "status"), TO_PROXY.values(), ids=TO_PROXY.keys())
+def test_at_the_proxy_it_is_refused(stage: Scene, raw: bytes, status: int) -> None:
+    echo = Echo()
+    stage.serve(echo)
+    stage.serve(echo, host="plain.example.com", port=80, tls=False)
+    stage.start(stage.plan(allow(), allow("plain.example.com", scheme="http", ports=(80,))))
+    with stage.dial() as connection:
+        connection.sendall(raw)
+        answer = read_answer(connection)
+    assert answer.status == status, answer
+    assert answer.json["reason"]
+    assert not echo.heads
+    assert [event["verdict"] for event in stage.decisions()] == ["deny"]
+
+
+@pytest.mark.parametrize("text", ["2130706433", "127.1", "0x7f000001", "0177.0.0.1", "127.0.0.1", "[::1]", "[0:0:0:0:0:0:0:1]"])
+def test_any_spelling_of_an_inner_address_is_denied_inside_the_tunnel_or_before(stage: Scene, text: str) -> None:
+    stage.start(stage.plan(allow()))
+    with stage.dial() as connection:
+        connection.sendall(f"CONNECT {text}:443 HTTP/1.1\r\nHost: {text}:443\r\n\r\n".encode())
+        if read_head(connection, bytearray()).split()[1] == b"200":
+            context = ssl.create_default_context(cafile=str(stage.ca))
+            context.check_hostname = False
+            with context.wrap_socket(connection) as secured:
+                secured.sendall(f"GET / HTTP/1.1\r\nHost: {text}\r\n\r\n".encode())
+                assert read_answer(secured).status == 403
+    assert [event["verdict"] for event in stage.decisions()] == ["deny"]
+
+
+CHUNKS = {
+    "an extension": b"5;a=b\r\nhello\r\n0\r\n\r\n",
+    "a trailer": b"5\r\nhello\r\n0\r\nX: y\r\n\r\n",
+    "a chunk that is too long": b"4\r\nhello\r\n0\r\n\r\n",
+    "a bare line feed": b"5\nhello\r\n0\r\n\r\n",
+    "a sign": b"+5\r\nhello\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
+def test_a_body_in_broken_chunks_is_refused_and_its_connection_ended(stage: Scene, chunks: bytes) -> None:
+    stage.serve(Echo())
+    stage.start(stage.plan(allow()))
+    answer = stage.ask(f"POST / HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + chunks)
+    assert answer.status == 400
+
+
+def test_a_chunked_body_past_the_limit_is_refused(stage: Scene) -> None:
+    stage.serve(Echo())
+    stage.start(stage.plan(allow(max_body=10)))
+    answer = stage.ask(
+        f"POST / HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        + b"8\r\nabcdefgh\r\n8\r\nabcdefgh\r\n0\r\n\r\n"
+    )
+    assert answer.status == 413
+
+
+@pytest.mark.parametrize("name", ["other.example.com", f"x.{HOST}", "example.com", None])
+def test_a_tls_name_that_is_not_the_tunnels_gets_421(stage: Scene, name: str | None) -> None:
+    echo = Echo()
+    stage.serve(echo)
+    stage.start(stage.plan(allow(), allow("other.example.com")))
+    context = ssl.create_default_context(cafile=str(stage.ca))
+    context.check_hostname = False
+    with context.wrap_socket(stage.tunnel(), server_hostname=name) as connection:
+        connection.sendall((GET + "\r\n").encode())
+        assert read_answer(connection).status == 421
+    assert not echo.heads
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"SSH-2.0-OpenSSH_9.0\r\n",
+        b"\x00\x00\x00\x08\x04\xd2\x16\x2f",
+        b"\x80\x2e\x01\x03\x01\x00",
+        b"\x16\x02\x00\x00\x05hello",
+        b"*1\r\n$4\r\nPING\r\n",
+    ],
+    ids=["SSH", "PostgreSQL", "SSLv2", "not TLS", "Redis"],
+)
+def test_nothing_but_tls_and_http_goes_through_a_tunnel(stage: Scene, raw: bytes) -> None:
+    echo = Echo()
+    server = stage.serve(echo)
+    stage.start(stage.plan(allow()))
+    with stage.tunnel() as connection:
+        connection.sendall(raw + b"\r\n\r\n")
+        assert read_answer(connection).status == 400
+    assert server.accepted == 0
+
+
+def test_plain_http_in_a_tunnel_needs_a_rule_for_http(stage: Scene) -> None:
+    echo = Echo()
+    server = stage.serve(echo)
+    stage.start(stage.plan(allow()))
+    with stage.tunnel() as connection:
+        connection.sendall((GET + "\r\n").encode())
+        answer = read_answer(connection)
+    assert answer.status == 403
+    assert server.accepted == 0
+
+
+def test_a_client_hello_in_single_bytes_is_read(stage: Scene) -> None:
+    stage.serve(Echo())
+    stage.start(stage.plan(allow()))
+    context = ssl.create_default_context(cafile=str(stage.ca))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=HOST)
+    with stage.tunnel() as connection:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                for byte in outgoing.read():
+                    connection.sendall(bytes([byte]))
+                incoming.write(connection.recv(65536))
+        connection.sendall(outgoing.read())
+        tls.write((GET + "\r\n").encode())
+        connection.sendall(outgoing.read())
+        assert connection.recv(65536)
+
+
+def test_names_that_no_rule_allows_are_never_looked_up(stage: Scene) -> None:
+    asked: list[str] = []
+
+    async def lookup(host: str) -> Sequence[str]:
+        asked.append(host)
+        raise OSError
+
+    stage.start(stage.plan(allow()), lookup=lookup)
+    secret = "c2VjcmV0.evil.example.net"
+    assert stage.ask(f"GET / HTTP/1.1\r\nHost: {secret}\r\n\r\n".encode(), authority=f"{secret}:443").status == 403
+    with stage.dial() as connection:
+        connection.sendall(f"GET http://{secret}/ HTTP/1.1\r\nHost: {secret}\r\n\r\n".encode())
+        assert read_answer(connection).status == 403
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ["127.0.0.1"],
+        ["::1"],
+        ["10.0.0.1"],
+        ["169.254.169.254"],
+        ["192.168.1.1"],
+        ["100.64.0.1"],
+        ["0.0.0.0"],
+        ["224.0.0.1"],
+        ["::ffff:127.0.0.1"],
+        ["::127.0.0.1"],
+        ["64:ff9b::7f00:1"],
+        ["2002:7f00:1::1"],
+        ["fe80::1"],
+        ["fc00::1"],
+        ["fec0::1"],
+        ["ff02::1"],
+        ["93.184.216.34", "127.0.0.1"],
+        ["2606:4700::1", "::1"],
+        ["fe80::1%lo"],
+    ],
+    ids="+".join,
+)
+def test_an_answer_of_dns_that_leads_inside_is_refused(stage: Scene, answer: list[str]) -> None:
+    async def lookup(host: str) -> Sequence[str]:
+        return answer
+
+    stage.start(stage.plan(allow()), lookup=lookup)
+    got = stage.ask((GET + "\r\n").encode())
+    assert got.status == 403
+    assert "no rule for the host permits it" in got.json["reason"] or "zone" in got.json["reason"]
+    assert [event["verdict"] for event in stage.decisions()] == ["deny"]
+
+
+def test_a_name_is_asked_for_once_and_the_checked_address_is_dialled(stage: Scene) -> None:
+    server = stage.serve(Echo())
+    answers = iter([["127.0.0.1"], ["169.254.169.254"], ["10.0.0.1"]])
+
+    async def lookup(host: str) -> Sequence[str]:
+        return next(answers)
+
+    rule = allow(ports=(server.port,), addresses=("127.0.0.1/32",))
+    stage.start(stage.plan(rule, pins=False), lookup=lookup)
+    for _ in range(2):
+        raw = f"GET / HTTP/1.1\r\nHost: {HOST}:{server.port}\r\nConnection: close\r\n\r\n".encode()
+        assert stage.ask(raw, authority=f"{HOST}:{server.port}").status == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "x.localhost"])
+def test_localhost_must_be_pinned(stage: Scene, host: str) -> None:
+    stage.start(stage.plan(allow(host)))
+    raw = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    got = stage.ask(raw, authority=f"{host}:443")
+    assert got.status == 403
+    assert "pin it" in got.json["reason"]
+
+
+def test_pipelined_requests_are_decided_one_by_one(stage: Scene) -> None:
+    echo = Echo()
+    stage.serve(echo)
+    stage.start(stage.plan(allow(paths=("/v1/**",))))
+    with stage.open() as connection:
+        connection.sendall((GET + "\r\n").encode() * 3 + f"GET /v2 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        buffer = bytearray()
+        assert [read_answer(connection, buffer).status for _ in range(4)] == [200, 200, 200, 403]
+    assert len(echo.heads) == 3
+
+
+def test_a_smuggled_second_request_is_only_a_body(stage: Scene) -> None:
+    echo = Echo()
+    stage.serve(echo)
+    stage.start(stage.plan(allow(paths=("/v1/**",))))
+    inner = f"GET /admin HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    answer = stage.ask(f"POST /v1/x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(inner)}\r\n\r\n".encode() + inner)
+    assert answer.status == 200
+    assert echo.bodies == [inner]
+
+
+def test_events_hold_what_was_sent_without_its_control_characters(stage: Scene) -> None:
+    stage.start(stage.plan(allow()))
+    stage.ask(b'GET /%0a{"verdict":"allow"}%1b[2J HTTP/1.1\r\nHost: ' + HOST.encode() + b"\r\n\r\n")
+    with stage.dial() as connection:
+        connection.sendall(b"GET http://\xe2\x80\xae.example.com/ HTTP/1.1\r\nHost: \xe2\x80\xae\x9b31m\r\n\r\n")
+        read_answer(connection)
+    for event in stage.events:
+        line = json.dumps(event)
+        assert line.isascii()
+        assert line.isprintable()
+        for value in event.values():
+            assert not isinstance(value, str) or value.isprintable()
+
+
+def test_a_slow_head_is_given_up(stage: Scene) -> None:
+    stage.start(stage.plan(allow(), bounds=Bounds(head_s=1.0)))
+    began = time.monotonic()
+    with stage.dial() as connection:
+        connection.sendall(b"GET / HT")
+        assert read_answer(connection).status == 408
+    assert 0.5 < time.monotonic() - began < WAIT_S
+
+
+def test_a_slow_hello_is_given_up(stage: Scene) -> None:
+    stage.start(stage.plan(allow(), bounds=Bounds(head_s=1.0)))
+    with stage.tunnel() as connection:
+        connection.sendall(b"\x16\x03\x01")
+        assert read_answer(connection).status == 408
+
+
+def test_a_stalled_body_is_given_up(stage: Scene) -> None:
+    stage.serve(Echo())
+    stage.start(stage.plan(allow(), bounds=Bounds(stall_s=1.0)))
+    answer = stage.ask(f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 100\r\n\r\nhel".encode())
+    assert answer.status == 408
+
+
+def test_a_server_that_never_answers_is_given_up(stage: Scene) -> None:
+    stage.serve(lambda connection: threading.Event().wait(WAIT_S))  # type: ignore[arg-type, return-value]  # it only has to stay silent
+    stage.start(stage.plan(allow(), bounds=Bounds(answer_s=1.0)))
+    assert stage.ask((GET + "\r\n").encode()).status == 504
+
+
+def test_connections_are_bounded_and_the_gate_goes_on(stage: Scene) -> None:
+    stage.serve(Echo())
+    stage.start(stage.plan(allow(), bounds=Bounds(connections=40)))
+    open_ones = [stage.dial() for _ in range(40)]
+    for number, connection in enumerate(open_ones):
+        connection.sendall(b"G" if number % 2 else b"")
+    extra = [stage.dial() for _ in range(400)]
+    refused_ones = [read_answer(connection).status for connection in extra]
+    assert refused_ones == [503] * 400
+    for connection in (*open_ones, *extra):
+        connection.close()
+    deadline = time.monotonic() + WAIT_S
+    while stage.control({"op": "traffic"})["connections"]:
+        assert time.monotonic() < deadline
+    assert stage.ask((GET + "\r\n").encode()).status == 200
+
+
+BAD_SERVERS = {
+    "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    "a bare line feed": b"HTTP/1.1 200 OK\nContent-Length: 0\n\nx\r\n\r\n",
+    "a folded line": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
+    "an unasked 101": b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "HTTP/2": b"HTTP/2 200\r\n\r\n",
+    "SSH": b"SSH-2.0-x\r\n\r\n",
+    "nothing": b"",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-",
+    "a head without end": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000,
+}
+
+
+@pytest.mark.parametrize("raw", BAD_SERVERS.values(), ids=BAD_SERVERS.keys())
+def test_an_answer_without_one_reading_becomes_a_502(stage: Scene, raw: bytes) -> None:
+    def talk(connection: socket.socket) -> None:
+        read_head(connection, bytearray())
+        connection.sendall(raw)
+
+    stage.serve(talk)
+    stage.start(stage.plan(allow()))
+    answer = stage.ask((GET + "\r\n").encode())
+    assert answer.status == 502
+    assert header(answer.head, "x-bot-bottle") == "failed"
+
+
+def test_a_second_answer_behind_the_first_is_thrown_away(stage: Scene) -> None:
+    accepted = 0
+
+    def talk(connection: socket.socket) -> None:
+        nonlocal accepted
+        accepted += 1
+        buffer = bytearray()
+        while read_head(connection, buffer):
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+            )
+
+    stage.serve(talk)
+    stage.start(stage.plan(allow()))
+    with stage.open() as connection:
+        for _ in range(2):
+            connection.sendall((GET + "\r\n").encode())
+            assert read_answer(connection).body == b"ok"
+    assert accepted == 2
+
+
+def test_a_cut_off_body_is_never_made_whole(stage: Scene) -> None:
+    def talk(connection: socket.socket) -> None:
+        read_head(connection, bytearray())
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+    stage.serve(talk)
+    stage.start(stage.plan(allow()))
+    with stage.open() as connection:
+        connection.sendall((GET + "\r\n").encode())
+        buffer = bytearray()
+        assert header(read_head(connection, buffer), "content-length") == "100"
+        assert len(read_exactly(connection, buffer, 100)) < 100
+
+
+def test_a_body_until_close_that_is_cut_off_has_no_last_chunk(stage: Scene) -> None:
+    def talk(connection: socket.socket) -> None:
+        read_head(connection, bytearray())
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+        socket.socket(fileno=connection.detach()).close()  # no closing alert: anybody on the way could have cut it
+
+    stage.serve(talk)
+    stage.start(stage.plan(allow()))
+    received = b""
+    with stage.open() as connection:
+        connection.sendall((GET + "\r\n").encode())
+        try:
+            while part := connection.recv(65536):
+                received += part
+        except OSError:
+            pass
+    assert b"half" in received
+    assert not received.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("named", ["other.example.com", "example.com", f"x.{HOST}"])
+def test_a_server_with_another_certificate_gets_no_request(stage: Scene, named: str) -> None:
+    echo = Echo()
+    stage.serve(echo, named=named)
+    stage.start(stage.plan(allow(), credentials=(credential(),)), values={"key": "secret-value"})
+    answer = stage.ask((GET + "\r\n").encode())
+    assert answer.status == 502
+    assert "certificate is not valid" in answer.json["reason"]
+    assert not echo.heads
+
+
+def test_a_server_of_an_unknown_authority_gets_no_request(stage: Scene) -> None:
+    echo = Echo()
+    stage.serve(echo)
+    stage.servers_ca.write_text(stage.ca.read_text())
+    stage.start(stage.plan(allow()))
+    assert stage.ask((GET + "\r\n").encode()).status == 502
+    assert not echo.heads
+
+
+def test_a_deny_rule_beats_every_allow(stage: Scene) -> None:
+    echo = Echo()
+    stage.serve(echo)
+    stage.start(stage.plan(allow(), deny(paths=("/v1/admin/**",))))
+    assert stage.ask((GET + "\r\n").encode()).status == 200
+    answer = stage.ask(f"GET /v1/admin/x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+    assert answer.status == 403
+    assert answer.json["rule"] == "test:2"
+    assert len(echo.heads) == 1
+
+
+def test_a_denial_says_what_to_ask_for(stage: Scene) -> None:
+    stage.start(stage.plan(allow(paths=("/v1/**",))))
+    answer = stage.ask(f"POST /v2/x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 3\r\n\r\nabc".encode())
+    assert answer.status == 403
+    assert answer.json["hint"]["tool"] == "request_permission"
+    assert answer.json["hint"]["arguments"]["host"] == HOST
