@@ -3,7 +3,6 @@
 import json
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Sequence
 
@@ -375,7 +374,11 @@ def test_a_stalled_body_is_given_up(stage: Scene) -> None:
 
 
 def test_a_server_that_never_answers_is_given_up(stage: Scene) -> None:
-    stage.serve(lambda connection: threading.Event().wait(WAIT_S))  # type: ignore[arg-type, return-value]  # it only has to stay silent
+    def stay_silent(connection: socket.socket) -> None:
+        read_head(connection, bytearray())
+        connection.recv(1)
+
+    stage.serve(stay_silent)
     stage.start(stage.plan(allow(), bounds=Bounds(answer_s=1.0)))
     assert stage.ask((GET + "\r\n").encode()).status == 504
 
