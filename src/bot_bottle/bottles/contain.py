@@ -5,7 +5,7 @@ an answer that is missing.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,26 +43,29 @@ class Hole:
         return f"{self.name}: {self.detail}"
 
 
+def ask(name: str, kind: str, closed: Sequence[str] = (), **fields: Any) -> Question:  # Any: JSON
+    """One question; `closed` are the errors that count as closed, none given means any."""
+    return {"id": name, "try": kind, "closed": list(closed), **fields}
+
+
 def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = (), resolvers: Sequence[str] = ()) -> list[Question]:
-    """What to try inside this bottle; each has the errors that count as "closed" under `closed`.
+    """What to try inside this bottle. `own_addresses` and `resolvers` are this host's (`host/addresses.py`)."""
+    return [*_network(own_addresses, resolvers), *_sockets(), *_files(plan), *_gates(plan)]
 
-    `own_addresses` and `resolvers` are this host's (`host/addresses.py`).
-    """
-    asked: list[Question] = []
 
-    def ask(name: str, kind: str, closed: Sequence[str], **fields: Any) -> None:  # Any: JSON
-        asked.append({"id": name, "try": kind, "closed": list(closed), **fields})
-
+def _network(own_addresses: Sequence[str], resolvers: Sequence[str]) -> Iterator[Question]:
     for host in (*OUTSIDE_V4, OUTSIDE_V6, *METADATA, *own_addresses):
-        ask(f"tcp to {host}", "tcp", UNREACHABLE, host=host, port=80)
+        yield ask(f"tcp to {host}", "tcp", UNREACHABLE, host=host, port=80)
     for host in dict.fromkeys((OUTSIDE_V4[0], OUTSIDE_V6, METADATA[0], "127.0.0.53", *resolvers)):
-        ask(f"dns to {host}", "udp", REFUSED, host=host, port=53, hex=DNS_QUERY, reply=True)
-    ask("broadcast", "udp", UNREACHABLE, host="255.255.255.255", port=67, broadcast=True)
-    ask("multicast dns", "udp", UNREACHABLE, host="224.0.0.251", port=5353, hex=DNS_QUERY)
-    for space, name in host_namespaces().items():
-        ask(f"a {space} namespace of its own", "namespace", (), of=space, host=name)
+        yield ask(f"dns to {host}", "udp", REFUSED, host=host, port=53, hex=DNS_QUERY, reply=True)
+    yield ask("broadcast", "udp", UNREACHABLE, host="255.255.255.255", port=67, broadcast=True)
+    yield ask("multicast dns", "udp", UNREACHABLE, host="224.0.0.251", port=5353, hex=DNS_QUERY)
     for port in (22, 53, 80, 443, 2375, 5432, 6379, 8080):
-        ask(f"the host's loopback, port {port}", "tcp", REFUSED, host="127.0.0.1", port=port)
+        yield ask(f"the host's loopback, port {port}", "tcp", REFUSED, host="127.0.0.1", port=port)
+    yield ask("network interfaces", "interfaces")
+
+
+def _sockets() -> Iterator[Question]:
     for name, family, kind in (
         ("raw socket", 2, SOCK_RAW),
         ("raw IPv6 socket", 10, SOCK_RAW),
@@ -71,24 +74,30 @@ def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = (), resolvers:
         ("bluetooth socket", AF_BLUETOOTH, SOCK_RAW),
         ("kernel crypto socket", AF_ALG, 5),
     ):
-        ask(name, "socket", REFUSED, family=family, type=kind)
+        yield ask(name, "socket", REFUSED, family=family, type=kind)
     for name, protocol in (("audit", 9), ("netfilter", 12), ("device event", 15)):
-        ask(f"netlink {name} socket", "socket", REFUSED, family=AF_NETLINK, type=SOCK_RAW, protocol=protocol)
+        yield ask(f"netlink {name} socket", "socket", REFUSED, family=AF_NETLINK, type=SOCK_RAW, protocol=protocol)
     for name in ("\0/tmp/dbus-probe", "\0/tmp/.X11-unix/X0", "\0/run/systemd/journal"):
-        ask(f"abstract socket {name[1:]}", "unix", REFUSED, address=name)
+        yield ask(f"abstract socket {name[1:]}", "unix", REFUSED, address=name)
+
+
+def _files(plan: BottlePlan) -> Iterator[Question]:
+    for space, name in host_namespaces().items():
+        yield ask(f"a {space} namespace of its own", "namespace", of=space, host=name)
+    yield ask("other processes", "processes", most=2)
     for path in hidden_paths(plan):
-        ask(f"{path} is hidden", "exists", ABSENT, path=path)
+        yield ask(f"{path} is hidden", "exists", ABSENT, path=path)
     for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/etc/passwd", "/usr/bin/env"):
-        ask(f"{path} is read-only", "write", ABSENT, path=path)
+        yield ask(f"{path} is read-only", "write", ABSENT, path=path)
     for path in ("/usr", "/usr/bin", "/etc", "/run/bot-bottle"):
-        ask(f"{path} is read-only", "create", (*ABSENT, "EROFS"), path=path)
-    ask("network interfaces", "interfaces", ())
-    ask("other processes", "processes", (), most=2)
+        yield ask(f"{path} is read-only", "create", (*ABSENT, "EROFS"), path=path)
+
+
+def _gates(plan: BottlePlan) -> Iterator[Question]:
+    send = "GET http://bot-bottle.invalid/ HTTP/1.1\r\nHost: bot-bottle.invalid\r\nConnection: close\r\n\r\n"
     for gate in plan.gate_plans:
         if gate.gate in GATE_PORTS:
-            send = "GET http://bot-bottle.invalid/ HTTP/1.1\r\nHost: bot-bottle.invalid\r\nConnection: close\r\n\r\n"
-            ask(f"gate {gate.gate}", "answers", (), port=GATE_PORTS[gate.gate], send=send, expect="HTTP/1.1 ")
-    return asked
+            yield ask(f"gate {gate.gate}", "answers", port=GATE_PORTS[gate.gate], send=send, expect="HTTP/1.1 ")
 
 
 def host_namespaces() -> dict[str, str]:
