@@ -16,7 +16,7 @@ def agents() -> None:
     """List and install coding agents."""
 
 
-@agents.command(name="ls")
+@agents.command(name="ls", short_help="Show every agent and whether it is installed.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def ls(*, as_json: bool) -> None:
     """Show every agent, its pinned version, and whether it is installed."""

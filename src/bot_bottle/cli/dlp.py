@@ -25,7 +25,13 @@ def dlp() -> None:
 @dlp.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
 @click.option("--response", is_flag=True, help="Scan as text that arrives: for orders to the model.")
-@click.option("--surface", type=click.Choice(("body", "url", "host", "header", "command")), default="body", show_default=True)
+@click.option(
+    "--surface",
+    type=click.Choice(("body", "url", "host", "header", "command")),
+    default="body",
+    show_default=True,
+    help="Where it would stand in a request.",
+)
 @click.option(
     "--patterns",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -81,7 +87,7 @@ def _arriving(content: bytes, engine: str) -> "list[Finding]":
     return Reader(key=b"dlp scan", engine=engine).read((View("response", "the input", content),))
 
 
-@dlp.command()
+@dlp.command(short_help="List the rules, or say where one comes from.")
 @click.argument("rule", required=False)
 def explain(rule: str | None) -> None:
     """List the detectors and rules, or say where RULE comes from."""
@@ -110,9 +116,13 @@ def _refuses(url: str) -> str | None:
     return None
 
 
-@dlp.command()
+@dlp.command(short_help="Score the scan on a folder of cases.")
 @click.argument("corpus", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--engine", type=click.Choice(("hyperscan", "aho-corasick")))
+@click.option(
+    "--engine",
+    type=click.Choice(("hyperscan", "aho-corasick")),
+    help="Which engine to use; the default is the faster that is installed.",
+)
 @click.option("--all", "show_all", is_flag=True, help="Show every case, not only the wrong ones.")
 @click.pass_context
 def score(ctx: click.Context, corpus: Path, *, engine: str | None, show_all: bool) -> None:

@@ -11,9 +11,12 @@ from bot_bottle.errors import ExitCode
 
 
 @click.command(short_help="Say which backends work here, and what to do if not.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def doctor(*, as_json: bool) -> int:
-    """Exit code 0 when at least one backend works here, 121 otherwise."""
+    """Say which backends work here, and what to do if not.
+
+    Exit code 0 when at least one works, 121 otherwise.
+    """
     surveys = [(backend.name, backend.survey()) for backend in backends()]
     works = any(isinstance(survey, Usable) for _, survey in surveys)
     if as_json:

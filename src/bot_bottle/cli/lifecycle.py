@@ -22,11 +22,11 @@ from bot_bottle.host import paths
 from bot_bottle.host.plain import plain
 from bot_bottle.record import asdict
 
-SLUG = click.argument("slug", metavar="SLUG")
+NAME = click.argument("slug", metavar="NAME")
 
 
-@click.command(short_help="See the terminal of a running bottle again.")
-@SLUG
+@click.command(short_help="Come back to the terminal of a running bottle.")
+@NAME
 def attach(slug: str) -> int:
     """Attach this terminal to the agent's. Ctrl-P Ctrl-Q leaves it running."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -39,12 +39,12 @@ def attach(slug: str) -> int:
 
 
 @click.command("exec", short_help="Run one more command inside a running bottle.")
-@SLUG
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@NAME
+@click.argument("command", nargs=-1, required=True, metavar="[--] COMMAND...", type=click.UNPROCESSED)
 @click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Set a variable for this command.")
-@click.option("-w", "--workdir", help="The folder inside; the workspace when left out.")
+@click.option("-w", "--workdir", metavar="FOLDER", help="The folder inside; the workspace when left out.")
 def exec_(slug: str, command: tuple[str, ...], env: tuple[str, ...], workdir: str | None) -> int:
-    """Run COMMAND inside, sealed as the agent is; its exit code is ours."""
+    """Run COMMAND inside, sealed as the agent is. Its exit code is ours; put -- before it when it has options."""
     pairs = []
     for pair in env:
         name, equals, value = pair.partition("=")
@@ -57,10 +57,10 @@ def exec_(slug: str, command: tuple[str, ...], env: tuple[str, ...], workdir: st
 
 
 @click.command(short_help="List the bottles.")
-@click.option("-a", "--all", "ended_too", is_flag=True, help="The ended ones too.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("-a", "--all", "ended_too", is_flag=True, help="List the ended ones too.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def ls(*, ended_too: bool, as_json: bool) -> None:
-    """The running bottles, newest last."""
+    """List the running bottles, newest last. A star marks an ended one whose changes have not been landed."""
     sweep()
     found = listing.list_bottles(ended_too=ended_too)
     if as_json:
@@ -86,12 +86,12 @@ def _age(seconds: float) -> str:
 
 
 @click.command(short_help="Show what a bottle's agent printed, or what its gates decided.")
-@SLUG
+@NAME
 @click.option("-f", "--follow", is_flag=True, help="Go on as it grows, until the bottle ends.")
-@click.option("--events", is_flag=True, help="The gates' decisions, one JSON object a line.")
-@click.option("--raw", is_flag=True, help="With escape sequences; only for a program that takes them.")
+@click.option("--events", is_flag=True, help="Show the gates' decisions instead, one JSON object a line.")
+@click.option("--raw", is_flag=True, help="Leave escape sequences in: only for a program that takes them.")
 def logs(slug: str, *, follow: bool, events: bool, raw: bool) -> None:
-    """The agent's terminal output, made plain: nothing in it can move the cursor or change colours."""
+    """Show the agent's terminal output, made plain: nothing in it can move the cursor or change colours."""
     status = read_status(slug)
     path = paths.bottle_dir(slug) / ("events.jsonl" if events else "agent.log")
     if not path.exists() and not follow:
@@ -124,11 +124,11 @@ def _print_from(path: os.PathLike[str], offset: int, *, raw: bool) -> int:
     return offset
 
 
-@click.command(short_help="Everything known of one bottle.")
-@SLUG
-@click.option("--json", "as_json", is_flag=True, help="As JSON, the whole plan with it.")
+@click.command(short_help="Show everything known of one bottle.")
+@NAME
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, the whole plan with it.")
 def inspect(slug: str, *, as_json: bool) -> None:
-    """Its state, where it lies, what its plan said and what its gates decided."""
+    """Show its state, where it lies, what its plan said and what its gates decided."""
     status = read_status(slug)
     stage_dir = paths.bottle_dir(slug)
     plan_path = stage_dir / "plan.json"
@@ -151,7 +151,7 @@ def inspect(slug: str, *, as_json: bool) -> None:
 
 
 @click.command(short_help="End a running bottle.")
-@click.argument("names", metavar="SLUG...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option(
     "-t",
     "--time",
@@ -162,16 +162,16 @@ def inspect(slug: str, *, as_json: bool) -> None:
     help="Seconds the agent has to end.",
 )
 def stop(names: tuple[str, ...], *, grace_s: float) -> None:
-    """Ask the agent to end, then end the bottle. Its work stays until `rm`."""
+    """Ask the agent to end, then end the bottle. Its work stays until `bot-bottle rm`."""
     for slug in names:
         stop_bottle(slug, grace_s=grace_s)
         click.echo(slug)
 
 
 @click.command(short_help="Remove ended bottles.")
-@click.argument("names", metavar="SLUG...", nargs=-1)
-@click.option("-f", "--force", is_flag=True, help="Also one that runs, or that holds changes which are nowhere else.")
-@click.option("--ended", is_flag=True, help="Every ended bottle that holds no such changes (with -f: every ended one).")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("-f", "--force", is_flag=True, help="Remove one that runs, too, or that holds changes which are nowhere else.")
+@click.option("--ended", is_flag=True, help="Remove every ended bottle that holds no such changes (with -f: every ended one).")
 def rm(names: tuple[str, ...], *, force: bool, ended: bool) -> None:
     """Remove the bottle's folder: copy, home, logs, plan."""
     if ended:
@@ -186,10 +186,10 @@ def rm(names: tuple[str, ...], *, force: bool, ended: bool) -> None:
         click.echo(slug)
 
 
-@click.command(short_help="What a bottle changed in its copy.")
-@SLUG
+@click.command(short_help="Show what a bottle changed in its copy.")
+@NAME
 def diff(slug: str) -> None:
-    """A unified diff between your folder and the bottle's copy; git's own files aside."""
+    """Show a unified diff between your folder and the bottle's copy. Git's own files are left out."""
     styled = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     colours = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
     for line in landing.diff(slug):
@@ -198,10 +198,14 @@ def diff(slug: str) -> None:
 
 
 @click.command(short_help="Take a bottle's changes into your folder.")
-@SLUG
+@NAME
 @click.argument("only", metavar="[PATH]...", nargs=-1)
 def land(slug: str, only: tuple[str, ...]) -> None:
-    """Take all that is safe to take, or just the PATHs named. Files that you changed meanwhile are never overwritten."""
+    """Take all that is safe to take, or just the PATHs named.
+
+    When you and the bottle changed the same file, nothing is taken. Hooks, and settings that your own tools would run or obey
+    (.vscode, .claude, .envrc and such), are taken only when named.
+    """
     done = landing.land(slug, named=only)
     for change in done.landed:
         click.echo(f"{change.kind:8} {plain(change.path)}")
@@ -212,7 +216,7 @@ def land(slug: str, only: tuple[str, ...]) -> None:
 @click.command(short_help="Print the completion script for your shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """For example: eval "$(bot-bottle completion bash)"."""
+    """Print the completion script for your shell. In bash, for example: eval "$(bot-bottle completion bash)"."""
     from click.shell_completion import get_completion_class
 
     from bot_bottle.cli.main import app

@@ -18,8 +18,8 @@ from bot_bottle.manifest.find import MANIFEST_NAME, find_manifest, repository_to
 from bot_bottle.manifest.trust import all_trusted, difference, forget, remember, trusted
 
 
-@click.command()
-@click.option("--agent", help="The agent to name; the installed one when left out.")
+@click.command(short_help="Write a commented bottle.yaml for this repository.")
+@click.option("--agent", metavar="NAME", help="The agent to name; the installed one when left out.")
 @click.option("--force", is_flag=True, help="Replace a manifest that is there.")
 def init(*, agent: str | None, force: bool) -> None:
     """Write a commented bottle.yaml for the repository you stand in."""
@@ -42,7 +42,7 @@ def init(*, agent: str | None, force: bool) -> None:
 
 
 @click.command()
-@click.option("--policy", is_flag=True, help="The schema of the operator's policy.yaml instead.")
+@click.option("--policy", is_flag=True, help="Print the schema of your own policy.yaml instead.")
 def schema(*, policy: bool) -> None:
     """Print the JSON Schema of bottle.yaml, for your editor."""
     from bot_bottle.manifest.model import Manifest, Policy
@@ -51,7 +51,7 @@ def schema(*, policy: bool) -> None:
     click.echo(json.dumps(made(Policy if policy else Manifest), indent=2))
 
 
-@click.command()
+@click.command(short_help="Trust a repository's manifest, as it stands now.")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask: you have read it elsewhere.")
 @click.option("--list", "as_list", is_flag=True, help="Show what you trust.")

@@ -24,16 +24,23 @@ def policy() -> None:
     """Explain what may leave a bottle."""
 
 
-@policy.command("check")
+@policy.command("check", short_help="Say whether one request could leave, and why.")
 @click.argument("method")
 @click.argument("url")
-@click.option("-f", "--file", "manifest", type=click.Path(path_type=Path), help="The manifest.")
+@click.option(
+    "-f",
+    "--file",
+    "manifest",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The manifest; the one that `run` would find when left out.",
+)
 @click.option("--no-manifest", is_flag=True, help="Do not look for a manifest.")
-@click.option("--agent", help="Whose own rules count; the manifest's agent when left out.")
-@click.option("--allow", multiple=True, metavar="HOST[:PORT]", help="As in `run`.")
-@click.option("--preset", multiple=True, help="As in `run`.")
+@click.option("--agent", metavar="NAME", help="Whose own rules count; the manifest's agent when left out.")
+@click.option("--allow", multiple=True, metavar="HOST[:PORT]", help="Allow this host too, as in `run`.")
+@click.option("--preset", multiple=True, metavar="NAME", help="Allow what a tool needs too, as in `run`.")
 @click.option("--body", "body_size", type=click.IntRange(min=0), help="The size of the request's body in bytes.")
-@click.option("--json", "as_json", is_flag=True, help="The explanation as JSON on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def check(
     *,
     method: str,

@@ -31,10 +31,12 @@ run = click.Command(
     "run",
     params=[
         click.Argument(["agent"], required=False),
-        click.Argument(["args"], nargs=-1, type=click.UNPROCESSED),
+        click.Argument(["args"], nargs=-1, metavar="[-- ARGS...]", type=click.UNPROCESSED),
         *(_declared(option) for option in OPTIONS),
     ],
     callback=_start,
     short_help="Start an agent in a new bottle.",
-    help="Start AGENT in a new bottle. ARGS after -- go to the agent; for shell they are the command to run.",
+    help="Start AGENT (claude, codex, shell or custom; the manifest's when left out) in a new bottle, for the folder you stand "
+    "in. ARGS after -- go to the agent; for shell they are the command to run. The exit code is theirs; our own are 2 and 120 to "
+    "127.",
 )
