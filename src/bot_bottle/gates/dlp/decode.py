@@ -22,6 +22,13 @@ _RUN = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}(?:(?:\r?\n|\\r\\n|\\n)[A-Za-z0-9+/_-
 _BREAK = re.compile(rb"[\r\n]+|\\r|\\n")
 _HEX = re.compile(rb"[0-9a-fA-F]{16,}")
 _STRAY = {1: 1, 3: 1, 6: 1}
+_WORDS = re.compile(rb"(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+|[0-9]++|[/_+-])++")
+"""Names and paths of programs: no small letter stands alone. Of random base64, 20 characters look so once in a hundred times, 40
+once in ten thousand; capitals with digits may be base32, digits may be hexadecimal, and both are looked at."""
+
+_LOWER = re.compile(rb"[a-z/_+-]{20}")
+"""Words in small letters: nearly every run, and never base64."""
+
 _PADDING = (b"", b"", b"==", b"=")
 _BASE32 = re.compile(rb"[A-Z2-7]{16,}")
 _BASE32_LOWER = re.compile(rb"[a-z2-7]{16,}")
@@ -50,8 +57,7 @@ def from_runs(content: bytes, ends: Sequence[int]) -> Iterator[tuple[str, bytes]
     done = 0
     for end in ends:
         start = end - RUN
-        bare = content[start:end].translate(None, b"_-/+")
-        if start < done or (bare.islower() and bare.isalpha()):
+        if start < done or _LOWER.match(content, start):
             continue
         match = _RUN.match(content, start)
         if match is None:
@@ -62,6 +68,8 @@ def from_runs(content: bytes, ends: Sequence[int]) -> Iterator[tuple[str, bytes]
 
 def from_run(run: bytes) -> Iterator[tuple[str, bytes]]:
     """Everything that one run may spell. A run of small letters without digits is words."""
+    if _WORDS.fullmatch(run) and not (run.isupper() and run.isalnum()) and not run.isdigit():
+        return
     if _DIGIT.search(run) is None:
         if not run.islower():
             yield from _base32s(_BASE32, run)
@@ -110,7 +118,7 @@ def _hexes(run: bytes, start: int) -> Iterator[tuple[str, bytes]]:
 def _base32s(pattern: re.Pattern[bytes], run: bytes) -> Iterator[tuple[str, bytes]]:
     for match in pattern.finditer(run):
         letters = match.group().upper()
-        for skip in (*range(8), -1) if len(letters) <= 128 else (0, -1):
+        for skip in (*range(8), -1) if match.start() and len(letters) <= 128 else (0, -1):
             part = letters[::-1] if skip < 0 else letters[skip:]
             part = part[: len(part) - _STRAY.get(len(part) % 8, 0)]
             for inner in unpack.opened(base64.b32decode(part + b"=" * (-len(part) % 8))):

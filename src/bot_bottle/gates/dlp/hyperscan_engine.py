@@ -20,12 +20,8 @@ class HyperscanEngine(Engine):
 
     def __init__(self, patterns: Sequence[Pattern], needles: Sequence[bytes]) -> None:
         self._groups = [
-            [
-                (number, pattern.expression.encode("latin-1"))
-                for number, pattern in enumerate(patterns)
-                if pattern.is_dense is dense
-            ]
-            for dense in (False, True)
+            [(number, pattern.expression.encode("latin-1")) for number, pattern in enumerate(patterns) if pattern.group == group]
+            for group in sorted({pattern.group for pattern in patterns})
         ]
         self._needles = [(len(patterns) + number, _exactly(needle)) for number, needle in enumerate(needles)]
         self._blocks = self._make(hyperscan.HS_MODE_BLOCK)

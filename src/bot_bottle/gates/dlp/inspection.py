@@ -35,6 +35,7 @@ class Exchange(Inspection):
         self._gate = gate
         self._request = request
         self._host = request.host
+        self._scanner = gate.scanner_for(request.host)
         self._is_model = request.host in gate.settings.model_hosts
         self._coding = _header(request.headers, "content-encoding").strip().lower()
         self._type = _header(request.headers, "content-type").lower()
@@ -57,7 +58,7 @@ class Exchange(Inspection):
                 self.judge([self.own_finding("unscannable", "encoded-size", "Encoded body too large to open")])
             return b""
         if self._body is None:
-            self._body = BodyScan(self._gate.scanner, "body", "the body")
+            self._body = BodyScan(self._scanner, "body", "the body")
         if len(self._small) <= views.SMALL:
             self._small += part
         self._watch(part)
@@ -99,7 +100,7 @@ class Exchange(Inspection):
             return
         self._watch(text)
         self._ask_second(text)
-        found = self._gate.scanner.scan((View("body", "the body", text, (self._coding[:20],)),))
+        found = self._scanner.scan((View("body", "the body", text, (self._coding[:20],)),))
         self.judge(found + (self._fields(text) if len(text) <= views.SMALL else []))
 
     def _ask_second(self, text: bytes) -> None:
@@ -107,7 +108,7 @@ class Exchange(Inspection):
             self.judge(self._gate.told_by_second(self._gate.second.scan_text(text), "the body"))
 
     def _fields(self, body: bytes) -> list[Finding]:
-        found = self._gate.scanner.scan(views.field_views(body, self._type))
+        found = self._scanner.scan(views.field_views(body, self._type))
         parsed = views.parse(body) if body[:1] in {b"{", b"["} else None
         if parsed is not None and not self._is_model:
             found += self._gate.follow_tools(self._host, parsed)
@@ -145,7 +146,7 @@ class Exchange(Inspection):
         for frame, raw in frames:
             self._held += raw
             self._frames, seen, matches = self._frames.take(frame)
-            found = self._gate.scanner.scan(seen) + [
+            found = self._scanner.scan(seen) + [
                 self._gate.as_finding(match, View("frame", "a WebSocket frame", b"")) for match in matches
             ]
             for view in seen:

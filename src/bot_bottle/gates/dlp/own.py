@@ -73,13 +73,19 @@ def encodings(value: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"base32 (offset {skip})", text
         yield f"base32 (offset {skip})", text.lower()
     digits = binascii.hexlify(value)
+    for separator in (" ", "-", ":", "."):
+        yield "hex with separators", binascii.hexlify(value, separator)
+        yield "hex with separators", binascii.hexlify(value, separator).upper()
     yield "hex", digits
     yield "hex", digits.upper()
     if value.isascii():
         yield "UTF-16", value.decode().encode("utf-16-le")[:-1]
         yield "rot13", codecs.encode(value.decode(), "rot13").encode()
     yield "percent-encoding", quote(value, safe="").encode()
+    yield "percent-encoding", quote(value[::-1], safe="").encode()
     yield "JSON", json.dumps(value.decode("latin-1"))[1:-1].encode()
+    for sign in (b" ", b"-", b".", b",", b"_", b":", b"\n"):
+        yield "separators", sign.join(value[at : at + 1] for at in range(len(value)))
     yield "base85", base64.b85encode(value)[: len(value) // 4 * 5]
     yield "Ascii85", base64.a85encode(value)[: len(value) // 4 * 5]
 

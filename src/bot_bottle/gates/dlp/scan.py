@@ -4,7 +4,7 @@ The bytes are the attacker's. Whatever cannot be looked at within the bounds is 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bot_bottle.gates.dlp import own, unpack
 from bot_bottle.gates.dlp.decode import expand
@@ -43,6 +43,9 @@ PART = 1024 * 1024
 RUN_BYTES = re.compile(rb"[A-Za-z0-9+/_-]{20}")
 
 
+EVERY = tuple(kind for kind in TRIGGERS if kind != "sealed")
+
+
 class Scanner:
     """Detectors and secrets, compiled. One per direction and bottle; a scan keeps no state."""
 
@@ -53,12 +56,12 @@ class Scanner:
         key: bytes,
         secrets: Sequence[own.OwnSecret] = (),
         engine: str = "",
-        decoding: bool = True,
+        triggers: Collection[str] = EVERY,
     ) -> None:
-        self._decoding = decoding
+        self._decoding = "run" in triggers
         patterns: list[Pattern] = []
         self._owners: list[_Owner] = []
-        for kind in (kind for kind in TRIGGERS if decoding and kind != "sealed"):
+        for kind in triggers:
             patterns.append(TRIGGERS[kind])
             self._owners.append(_Owner(None, 0, kind))
         for detector in detectors:
@@ -197,11 +200,12 @@ class BodyScan:
     def _judge(self, cut: int, end: int) -> list[Finding]:
         """Judge the hits up to `cut`, looking as far as `end`."""
         content = bytes(self._held[: end - self._base])
-        due = [(number, at - self._base) for number, at in self._hits if at <= cut]
-        self._hits = [hit for hit in self._hits if hit[1] > cut]
+        base = self._base
+        due = [(number, at - base) for number, at in self._hits if at <= cut]
+        self._hits = [hit for hit in self._hits if hit[1] > cut] if cut < end else []
         due += self._open_run(content)
         view = View(self._surface, self._where, content)
-        base, found = self._base, []
+        found = []
         for one in self._scanner.judge(view, due):
             self._count += 1
             if self._count > MOST:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot_bottle.gates.base import Gate, Inspection, Inspector, Outbound, Record
-from bot_bottle.gates.dlp import views
+from bot_bottle.gates.dlp import triggers, views
 from bot_bottle.gates.dlp.chains import Trail, follow
-from bot_bottle.gates.dlp.detectors.catalogue import OUTGOING
+from bot_bottle.gates.dlp.detectors.catalogue import OUTGOING, TO_MODEL
 from bot_bottle.gates.dlp.detectors.operator import read_rules
 from bot_bottle.gates.dlp.incoming import Pins, Reader, pin
 from bot_bottle.gates.dlp.inspection import Exchange
@@ -43,6 +43,8 @@ class DlpGate(Inspector):
         found, left = own_secrets(secrets, files=config["files"], canaries=config["canaries"])
         rules = read_rules([Path(path) for path in config["patterns"]])
         self.scanner = Scanner((*OUTGOING, *rules), key=self.key, secrets=found)
+        self._secrets = found
+        self._to_model: Scanner | None = None
         self.fragments = Fragments(found)
         self._recent = Recent()
         self._trails: dict[str, Trail] = {}
@@ -79,6 +81,14 @@ class DlpGate(Inspector):
     def told_by_second(self, matches: Sequence[Match], where: str) -> list[Finding]:
         """Findings of the second engine."""
         return [self.as_finding(match, View("body", where, b"", ("pipelock",))) for match in matches]
+
+    def scanner_for(self, host: str) -> Scanner:
+        """The scanner of requests to this host; that of model routes is made when the first one comes."""
+        if host not in self.settings.model_hosts:
+            return self.scanner
+        if self._to_model is None:
+            self._to_model = Scanner(TO_MODEL, key=self.key, secrets=self._secrets, triggers=triggers.TO_MODEL)
+        return self._to_model
 
     def join(self, host: str, values: Sequence[bytes]) -> list[Finding]:
         """What appears when these values are put behind those sent to the host before."""

@@ -5,15 +5,21 @@ from bot_bottle.gates.dlp.engine import Pattern
 RUN = 20
 """A run of letters and digits this long may be base64, base32 or hex: 15 bytes or more of content."""
 
+TO_MODEL = (
+    "run", "percent", "escape", "entity", "quoted-printable", "utf-16", "backwards", "hex-list", "zero-width", "full-width",
+    "gzip", "zlib", "zstd", "zip", "bzip2", "xz",
+)  # fmt: skip
+"""The signs that are looked for in requests to the model: all that may hide a secret behind an encoding."""
+
 TRIGGERS: dict[str, Pattern] = {
-    "run": Pattern(f"(?:^|[^A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{RUN}}}", is_dense=True),
+    "run": Pattern(f"(?:^|[^A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{RUN}}}", group=1),
     "percent": Pattern("%[0-9A-Fa-f]{2}", ("%",)),
     "escape": Pattern(r"\\(?:u00[2-7][0-9a-fA-F]|x[2-7][0-9a-fA-F]|[01][0-7][0-7]|u\{[2-7][0-9a-fA-F]\}|/[A-Za-z0-9])", ("\\",)),
     "entity": Pattern(r"&#(?:x[2-7][0-9a-fA-F]|[0-9]{2,3});", ("&#",)),
     "quoted-printable": Pattern("(?:=[0-9A-F]{2}){6}"),
     "utf-16": Pattern(r"(?:[\x20-\x7e]\x00){8}|(?:\x00[\x20-\x7e]){8}"),
-    "spaced": Pattern(r"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){12}|(?:[!-~][ ,]){12}", is_dense=True),
-    "backwards": Pattern(r"(?:^|[^%0-9a-fA-Fxu])(?:[0-9a-fA-F]{2}(?:%|x\\|00u\\)){4}", ("%", "\\")),
+    "spaced": Pattern(r"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){12}", group=1),
+    "backwards": Pattern(r"(?:^|[^%0-9a-fA-F])[0-9a-fA-F]{0,2}(?:[0-9a-fA-F]{2}(?:%|x\\|00u\\)[A-Za-z0-9]{0,4}){4}", ("%", "\\"), group=2),
     "hex-list": Pattern(r"(?:0x[0-9a-fA-F]{2}[ ,;]{0,2}){8}", ("0x",)),
     "zero-width": Pattern(
         r"\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad", ("\xe2\x80", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad")

@@ -12,7 +12,7 @@ from bot_bottle.gates.dlp.formats.table import ALL, FORMATS
 from bot_bottle.gates.dlp.records import View
 from bot_bottle.gates.dlp.scan import Scanner
 
-SCANNERS = {engine: Scanner((Tokens(),), key=b"k", engine=engine, decoding=False) for engine in ("hyperscan", "aho-corasick")}
+SCANNERS = {engine: Scanner((Tokens(),), key=b"k", engine=engine, triggers=()) for engine in ("hyperscan", "aho-corasick")}
 
 
 def rules(text: str, engine: str = "hyperscan") -> set[str]:

@@ -29,5 +29,8 @@ OUTGOING: tuple[Detector, ...] = (
 )
 """What is looked for in everything that leaves, after the operator's own secrets."""
 
+TO_MODEL: tuple[Detector, ...] = (Tokens(),)
+"""What is looked for on routes to the model, where all but the operator's own secrets is only noted: its requests are large."""
+
 INCOMING: tuple[Detector, ...] = (Injection(),)
 """What is looked for in everything that a model will read."""

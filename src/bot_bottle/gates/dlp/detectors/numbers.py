@@ -40,7 +40,7 @@ class Numbers(Detector):
             Pattern(r"[^0-9A-Za-z.][2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}"),
             Pattern(r"[^0-9A-Za-z.]3[47][0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{5}"),
             Pattern(r"[^0-9A-Za-z.-][0-8][0-9]{2}-[0-9]{2}-[0-9]{4}"),
-            Pattern(r"[^0-9A-Za-z][A-Z]{2}[0-9]{2}[ ]?[0-9A-Z]{4}[ ]?[0-9A-Z]{4}[ ]?[0-9]{3}"),
+            Pattern(r"[^0-9A-Za-z][A-Z]{2}[0-9]{2}[ ]?[0-9A-Z]{4}[ ]?[0-9A-Z]{4}[ ]?[0-9]{3}", group=2),
         )
 
     def confirm(self, number: int, end: int, view: View) -> Match | None:

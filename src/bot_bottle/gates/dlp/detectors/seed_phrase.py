@@ -18,7 +18,7 @@ class SeedPhrase(Detector):
 
     @property
     def patterns(self) -> tuple[Pattern, ...]:
-        return (Pattern(r"(?:[a-z]{3,8}(?: |\n|, |\\n|\r\n|,|\", ?\"|[0-9]{1,2}[.)] ?)){11}[a-z]{3}", is_dense=True),)
+        return (Pattern(r"(?:[a-z]{3,8}(?: |\n|, |\\n|\r\n|,|\", ?\"|[0-9]{1,2}[.)] ?)){11}[a-z]{3}", group=1),)
 
     def confirm(self, number: int, end: int, view: View) -> Match | None:
         low = max(end - 200, 0)
