@@ -17,10 +17,13 @@ from bot_bottle.record import dataclass, replace
 DEPTH = 6
 """Most encodings one inside the other that are undone."""
 
+LIGHT = frozenset(("backslash escapes", "percent-encoding", "HTML entities"))
+"""Encodings that sources and patterns pile up without meaning anything by it; `nesting` looks at letters that are."""
+
 GROWTH = 12
 """Most bytes of decoded text per byte of content, and FLOOR bytes on top."""
 
-FLOOR = 4 * 1024 * 1024
+FLOOR = 48 * 1024 * 1024
 
 MOST = 50
 """Findings of one scan after which it stops looking: the verdict stands, and an attacker must not fill the log."""
@@ -144,6 +147,8 @@ class Scanner:
 
     def _decoded(self, view: View, label: str, text: bytes, budget: list[int]) -> Iterator[tuple[Match, View]]:
         budget[0] -= len(text)
+        if len(view.via) >= DEPTH and LIGHT.issuperset((*view.via[1:], label)):
+            return
         if budget[0] < 0 or len(view.via) >= DEPTH or (len(text) >= unpack.LIMIT and label in unpack.NAMES):
             yield (
                 Match("unscannable", "too-deep", "Encodings inside encodings, or a compressed text, beyond the limit", 0, 0),

@@ -19,7 +19,9 @@ TRIGGERS: dict[str, Pattern] = {
     "quoted-printable": Pattern("(?:=[0-9A-F]{2}){6}"),
     "utf-16": Pattern(r"(?:[\x20-\x7e]\x00){8}|(?:\x00[\x20-\x7e]){8}"),
     "spaced": Pattern(r"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){12}", group=1),
-    "backwards": Pattern(r"(?:^|[^%0-9a-fA-F])[0-9a-fA-F]{0,2}(?:[0-9a-fA-F]{2}(?:%|x\\|00u\\)[A-Za-z0-9]{0,4}){4}", ("%", "\\"), group=2),
+    "backwards": Pattern(
+        r"(?:^|[^%0-9a-fA-F])[0-9a-fA-F]{0,2}(?:[0-9a-fA-F]{2}(?:%|x\\|00u\\)[A-Za-z0-9]{0,4}){4}", ("%", "\\"), group=2
+    ),
     "hex-list": Pattern(r"(?:0x[0-9a-fA-F]{2}[ ,;]{0,2}){8}", ("0x",)),
     "zero-width": Pattern(
         r"\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad", ("\xe2\x80", "\xe2\x81\xa0", "\xef\xbb\xbf", "\xc2\xad")
@@ -32,8 +34,8 @@ TRIGGERS: dict[str, Pattern] = {
     "bzip2": Pattern(r"BZh[1-9]1AY&SY"),
     "xz": Pattern(r"\xfd7zXZ\x00"),
     "sealed": Pattern(
-        r"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|Salted__|U2FsdGVkX1|-----BEGIN PGP MESSAGE-----|-----BEGIN AGE ENCRYPTED FILE-----"
-        r"|age-encryption\.org/v1|[$]ANSIBLE_VAULT;"
+        r"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|^Salted__|^U2FsdGVkX1|-----BEGIN PGP MESSAGE-----|-----BEGIN AGE ENCRYPTED FILE-----"
+        r"|^age-encryption\.org/v1|[$]ANSIBLE_VAULT;1\.[0-9];AES256[^\n]{0,40}\n[ ]*[0-9]{40}"
     ),
 }
 """Kind of encoding → its sign. Expressions whose literals hold bytes above 0x7F have no anchors: those are lower-cased."""

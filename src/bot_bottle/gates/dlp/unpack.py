@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 
-LIMIT = 8 * 1024 * 1024
+LIMIT = 32 * 1024 * 1024
 """Most bytes that one compressed text may open to. One that reaches it is not known to its end, which is a finding."""
 
 PACKED = 16 * 1024 * 1024

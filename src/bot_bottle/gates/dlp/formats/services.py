@@ -2,6 +2,12 @@
 
 from bot_bottle.gates.dlp.formats.record import AN, HEX, LETTERS, LN, URL, UUID, Format, rows
 
+
+def is_x_bearer(token: str) -> bool:
+    """Percent-encoded base64 after its leading zeros; base64 of zeros in general has no percent sign."""
+    return "%" in token and len(set(token)) >= 20
+
+
 AI: tuple[Format, ...] = (
     *rows(
         "OpenAI",
@@ -106,6 +112,7 @@ MESSAGING: tuple[Format, ...] = (
         "X",
         "X developer docs, OAuth 2.0 bearer token",
         ("x-bearer", "app bearer token", "AAAAAAAAAAAAAAAAAAAAA", "[A-Za-z0-9%]{60,}"),
+        check=is_x_bearer,
         edges=LETTERS,
     ),
 )

@@ -210,6 +210,7 @@ SHAPED: tuple[Shaped, ...] = (
         what="DevOps personal access token",
         anchors=("azdo",),
         source="Microsoft DevOps blog, New PAT format",
+        check=lambda text: classes(text) == 3,
         expression=r"[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}",
     ),
     Shaped(
@@ -337,7 +338,7 @@ SHAPED: tuple[Shaped, ...] = (
         anchors=("_authtoken", "_password"),
         check=is_random,
         source="npm docs, npmrc: auth related configuration",
-        expression=r"_(?:authToken|password)[ ]?=[ ]?\"?([A-Za-z0-9+/=_-]{20,})",
+        expression=r":_(?:authToken|password)[ ]?=[ ]?\"?([A-Za-z0-9+/=_-]{20,})",
     ),
     Shaped(
         name="netrc",
