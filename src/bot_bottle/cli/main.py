@@ -18,6 +18,8 @@ VERBS: dict[str, str] = {
     "doctor": "doctor:doctor",
     "completion": "lifecycle:completion",
     "agents": "agents:agents",
+    "traffic": "traffic:traffic",
+    "usage": "traffic:usage",
     "policy": "policy:policy",
     "dlp": "dlp:dlp",
     "init": "manifest:init",

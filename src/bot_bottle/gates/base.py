@@ -66,6 +66,9 @@ class Inspection(ABC):
     overwritten, so that a Content-Length stays true. The same holds for `receive` and `finish_receiving`.
     """
 
+    needs_identity = False
+    """Whether the server is to be asked for an answer that is not compressed."""
+
     @abstractmethod
     def send(self, part: bytes) -> bytes:
         """A part of the request's body (after a switch: of the stream to the server)."""

@@ -19,7 +19,7 @@ AVAILABLE = Available(
     backends=("namespaces", "auto"),
     modes=("bind", "copy"),
     presets=("pip", "npm"),
-    sections=("dlp",),
+    sections=("dlp", "budget"),
 )
 
 SECTIONS_TO_COME: dict[str, str] = {

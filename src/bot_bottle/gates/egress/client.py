@@ -224,19 +224,16 @@ class Client:
     def _inspect(self, asked: Put) -> Inspection | None:
         """The request as the bottle wrote it, before credentials are set. Stopped when it must not leave."""
         inspector, request = self._gate.inspector, asked.request
-        if inspector is None:
-            return None
-        return inspector.inspect(
-            Outbound(
-                scheme=request.scheme,
-                host=request.host,
-                port=request.port,
-                method=request.method,
-                target=asked.target.wire,
-                headers=asked.head.fields,
-                is_websocket=request.websocket,
-            )
+        outbound = Outbound(
+            scheme=request.scheme,
+            host=request.host,
+            port=request.port,
+            method=request.method,
+            target=asked.target.wire,
+            headers=asked.head.fields,
+            is_websocket=request.websocket,
         )
+        return self._gate.meter.watch(outbound, inspector.inspect(outbound) if inspector is not None else None)
 
     # Bodies.
 

@@ -189,7 +189,8 @@ class Exchange:
     def _request_bytes(self) -> bytes:
         asked = self._asked
         fields = list(asked.dressed.headers)
-        if self._scrubber is not None:  # an encoded answer could not be scrubbed
+        if self._scrubber is not None or (self._inspection is not None and self._inspection.needs_identity):
+            # an encoded answer could not be scrubbed or counted
             fields = [one for one in fields if one[0].lower() != "accept-encoding"]
             fields.append(("Accept-Encoding", "identity"))
         if self._inspection is not None:  # no compression between frames: they are read one by one

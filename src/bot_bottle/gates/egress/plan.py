@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot_bottle.gates.egress.why import described
-from bot_bottle.manifest.spec import BottleSpec, ConnectTo, Credential, FromEnv, Rule, Target, Upstream
+from bot_bottle.manifest.spec import BottleSpec, Budget, ConnectTo, Credential, FromEnv, Rule, Target, Upstream
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
 from bot_bottle.record import asdict, dataclass, field
@@ -34,6 +34,7 @@ class EgressPlan(GatePlan):
     credentials: tuple[Credential, ...]
     upstream: Upstream
     bounds: Bounds = field(default_factory=Bounds)
+    budget: Budget = field(default_factory=Budget)
     gate: str = "egress"
 
     def describe(self) -> tuple[Line, ...]:
@@ -50,6 +51,10 @@ class EgressPlan(GatePlan):
         if self.upstream.proxy:
             lines.append(Line(label="upstream", text=f"through the proxy {self.upstream.proxy}"))
         lines += [Line(label="upstream", text=f"also trusts the certificates in {path}") for path in self.upstream.ca]
+        bounds = [f"${self.budget.usd:g}"] if self.budget.usd is not None else []
+        bounds += [f"{self.budget.tokens} tokens"] if self.budget.tokens is not None else []
+        if bounds:
+            lines.append(Line(label="budget", text=f"the model is refused after {' or '.join(bounds)}"))
         return tuple(lines)
 
     def config(self) -> dict[str, Any]:  # Any: JSON
@@ -60,6 +65,7 @@ class EgressPlan(GatePlan):
             "credentials": [{"name": one.name, "to": [asdict(target) for target in one.to]} for one in self.credentials],
             "upstream": upstream,
             "bounds": asdict(self.bounds),
+            "budget": asdict(self.budget),
         }
 
     def secrets(self) -> tuple[Secret, ...]:
@@ -69,7 +75,12 @@ class EgressPlan(GatePlan):
 
 def plan_egress(spec: BottleSpec) -> EgressPlan:
     """The gate's plan from a complete spec: presets' and the agent's rules are already among its rules."""
-    return EgressPlan(rules=spec.egress.rules, credentials=spec.credentials, upstream=spec.egress.upstream)
+    return EgressPlan(
+        rules=spec.egress.rules,
+        credentials=spec.credentials,
+        upstream=spec.egress.upstream,
+        budget=spec.budget or Budget(),
+    )
 
 
 def rule_from(row: dict[str, Any]) -> Rule:  # Any: JSON
@@ -86,6 +97,11 @@ def credential_from(row: dict[str, Any]) -> Credential:  # Any: JSON
 def connect_from(row: dict[str, Any]) -> ConnectTo:  # Any: JSON
     """A pinned address, likewise."""
     return ConnectTo(**_tuples(row))
+
+
+def budget_from(row: dict[str, Any]) -> Budget:  # Any: JSON
+    """The budget, likewise."""
+    return Budget(**row)
 
 
 def bounds_from(row: dict[str, Any]) -> Bounds:  # Any: JSON

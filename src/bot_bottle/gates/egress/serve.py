@@ -14,11 +14,13 @@ from typing import Any
 
 from bot_bottle.gates.base import Event, Gate, Record
 from bot_bottle.gates.egress.answer import Refusal, Subject, refusal_bytes
+from bot_bottle.gates.egress.budget import Meter
 from bot_bottle.gates.egress.client import Client
 from bot_bottle.gates.egress.credentials import Binding, bind
 from bot_bottle.gates.egress.dial import Dialler
 from bot_bottle.gates.egress.exchange import Traffic
-from bot_bottle.gates.egress.plan import bounds_from, connect_from, credential_from, rule_from
+from bot_bottle.gates.egress.plan import bounds_from, budget_from, connect_from, credential_from, rule_from
+from bot_bottle.gates.egress.prices import read_prices
 from bot_bottle.gates.egress.resolve import Lookup, Resolver
 from bot_bottle.gates.egress.rules import Policy, compile_rules
 from bot_bottle.gates.egress.tls import Certificates
@@ -66,6 +68,7 @@ class EgressGate(Gate):
         self.values = dict(secrets)
         self.settings = settings_from(config)
         self.bounds = bounds_from(config["bounds"])
+        self.meter = Meter(budget_from(config["budget"]), read_prices, record)
         self.certificates = Certificates(slug=bottle["slug"], key=key, folder=key.parent)
         self.dialler = Dialler(upstream_from(config["upstream"]), self._resolver)
         self.counts = {"allow": 0, "deny": 0, "bytes_out": 0, "bytes_in": 0, "refused_connections": 0}
@@ -93,7 +96,9 @@ class EgressGate(Gate):
             return {"ok": True}
         if request.get("op") == "traffic":
             return {"ok": True, "connections": len(self._clients), **self.counts, "latest": list(self._latest)}
-        return {"error": "no such operation", "operations": ["reload", "traffic"]}
+        if request.get("op") == "usage":
+            return {"ok": True, **self.meter.state()}
+        return {"error": "no such operation", "operations": ["reload", "traffic", "usage"]}
 
     async def close(self) -> None:
         """End every connection."""
