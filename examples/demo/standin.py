@@ -249,7 +249,7 @@ def codex_events(turn: Turn, *, model: str, number: int) -> Iterator[Json]:
 class StandIn:
     """The running stand-in. `seen` grows while it runs; `url` is where it listens; `ca_file` is what its clients must trust."""
 
-    def __init__(self, script: list[Step], folder: Path, hosts: tuple[str, ...] = HOSTS) -> None:
+    def __init__(self, script: list[Step], folder: Path, hosts: tuple[str, ...] = HOSTS, *, tls: bool = True) -> None:
         self.script = script
         self.seen: list[Seen] = []
         self.ca_file = folder / "standin-ca.pem"
@@ -257,9 +257,10 @@ class StandIn:
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Answering,), {"standin": self}))
         self._server.daemon_threads = True
-        self._server.socket = server_context(self.ca_file, hosts).wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
+        if tls:
+            self._server.socket = server_context(self.ca_file, hosts).wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = int(self._server.server_address[1])
         self.address = f"127.0.0.1:{self.port}"
 
@@ -284,9 +285,9 @@ class StandIn:
 
 
 @contextlib.contextmanager
-def standing_in(script: list[Step], folder: Path, hosts: tuple[str, ...] = HOSTS) -> Iterator[StandIn]:
-    """A stand-in for as long as the context lasts; its CA file and request log are in `folder`."""
-    standin = StandIn(script, folder, hosts)
+def standing_in(script: list[Step], folder: Path, hosts: tuple[str, ...] = HOSTS, *, tls: bool = True) -> Iterator[StandIn]:
+    """A stand-in for as long as the context lasts; its CA file and request log are in `folder`. Without TLS, as a gateway is."""
+    standin = StandIn(script, folder, hosts, tls=tls)
     thread = threading.Thread(target=standin.serve, name="stand-in")
     thread.start()
     try:

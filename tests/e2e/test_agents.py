@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import standin
-from scene import Stage
+from scene import Operator, Stage, git_repository
 
 from bot_bottle.agents.endpoint import PLACEHOLDER
 
@@ -138,6 +138,25 @@ def test_a_real_agent_works_sealed_and_never_holds_the_key(client: Client, stage
     check_key(scene, calls, client, results[-1])
     check_left_behind(scene, operator.home)
     assert any("STAY-IN-CHARACTER" in json.dumps(seen.body) for seen in calls), "the standing prompt did not reach the model"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("client", "variable", "prefix"),
+    [(CLIENTS[0], "ANTHROPIC_BASE_URL", ""), (CLIENTS[1], "OPENAI_BASE_URL", "/v1")],
+    ids=("claude", "codex"),
+)
+def test_a_gateway_on_the_operators_loopback_is_reached_without_a_manifest(
+    client: Client, variable: str, prefix: str, operator: Operator, tmp_path: Path
+) -> None:
+    repository = operator.own(git_repository(tmp_path / "receipt"))
+    with standin.standing_in([{"run": "pwd"}, {"say": "I was here."}], tmp_path, tls=False) as gateway:
+        variables = {variable: f"http://localhost:{gateway.port}{prefix}", client.variable: "the-gateways-key"}
+        run = operator.bot_bottle("run", client.name, "-q", "-w", str(repository), "--", *client.args, **variables)
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert "I was here." in run.stdout
+        calls = [seen for seen in gateway.seen if seen.path.partition("?")[0] == client.path]
+        assert {seen.headers.get(client.header) for seen in calls} == {client.format.format("the-gateways-key")}
 
 
 def check_work(results: list[str], repository: Path) -> None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot_bottle.manifest.spec import BottleSpec, Credential, Rule
+from bot_bottle.manifest.spec import BottleSpec, ConnectTo, Credential, Rule
 from bot_bottle.plans.bottle import AgentProvision
 from bot_bottle.record import dataclass
 
@@ -48,10 +48,14 @@ class Provisioning:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgentDefaults:
-    """What the agent needs when the manifest says nothing: rules for its model API, and the credential if one is found."""
+    """What the agent needs when the manifest says nothing: rules for its model API, and the credential if one is found.
+
+    `connect` says where a gateway on the operator's own loopback is dialled.
+    """
 
     rules: tuple[Rule, ...] = ()
     credentials: tuple[Credential, ...] = ()
+    connect: tuple[ConnectTo, ...] = ()
 
 
 class AgentProvider(ABC):

@@ -102,10 +102,10 @@ class Claude(AgentProvider):
         )
         found = next((key for key in KEYS if host.get(key[0])), None)
         if found is None:
-            return AgentDefaults(rules=rules)
+            return AgentDefaults(rules=rules, connect=api.connect)
         variable, header, format = found
         key = Credential(name="anthropic", source=FromEnv(env=variable), to=(api.target(header, format),), where=WHERE)
-        return AgentDefaults(rules=rules, credentials=(key,))
+        return AgentDefaults(rules=rules, credentials=(key,), connect=api.connect)
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The native program, its settings so that it starts without questions, and inert placeholders for keys."""
@@ -113,7 +113,7 @@ class Claude(AgentProvider):
             raise BottleError("Claude Code is not installed.", next="Run `bot-bottle agents install claude`.")
         api = endpoint(dict(asked.host_values))
         placeholders = placeholder_variables(api, asked.spec.credentials)
-        base = tuple(pair for pair in asked.host_values if pair[0] == BASE_URL)
+        base = ((BASE_URL, api.url),) if asked.host_values else ()
         return AgentProvision(
             provider=self.name,
             version=installed.version,

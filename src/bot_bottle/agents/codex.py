@@ -120,10 +120,10 @@ class Codex(AgentProvider):
         )
         variable = next((name for name in KEYS if host.get(name)), None)
         if variable is None:
-            return AgentDefaults(rules=rules)
+            return AgentDefaults(rules=rules, connect=api.connect)
         target = api.target("authorization", "Bearer {value}")
         key = Credential(name="openai", source=FromEnv(env=variable), to=(target,), where=WHERE)
-        return AgentDefaults(rules=rules, credentials=(key,))
+        return AgentDefaults(rules=rules, credentials=(key,), connect=api.connect)
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The native program, a config.toml that starts it without questions, and a placeholder for the key."""
@@ -159,7 +159,7 @@ def config(asked: Provisioning) -> str:
     prompt = asked.spec.prompt
     return CONFIG.format(
         instructions=f"developer_instructions = {toml_string(prompt)}\n" if prompt else "",
-        base_url=toml_string(dict(asked.host_values).get(BASE_URL) or PUBLIC_API),
+        base_url=toml_string(endpoint(dict(asked.host_values)).url),
         workspace=toml_string(asked.guest_workspace),
     )
 

@@ -1,24 +1,49 @@
-"""Where an agent's model API is: the vendor's own address, or the base URL that the operator uses on the host."""
+"""Where an agent's model API is: the vendor's own address, or the base URL that the operator uses on the host.
+
+A gateway on the operator's own loopback (`http://localhost:4000`) is none of the bottle's: inside, that name means the bottle.
+There it gets a name of its own, and the gate dials the operator's port for it.
+"""
 
 import ipaddress
 from urllib.parse import urlsplit
 
 from bot_bottle.errors import BadUsage
-from bot_bottle.manifest.spec import Credential, Rule, Scheme, Target
+from bot_bottle.manifest.spec import ConnectTo, Credential, Rule, Scheme, Target
 from bot_bottle.record import dataclass
 
 PLACEHOLDER = "bot-bottle-placeholder"
 """What stands inside the bottle where an SDK wants a key. It opens nothing; the gate sets the real key on the way out."""
 
 
+DEFAULT_PORTS: dict[Scheme, int] = {"https": 443, "http": 80}
+
+GATEWAY = "gateway.bottle.internal"
+"""What a gateway on the operator's loopback is called inside. `.internal` is never delegated (ICANN, 2024)."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """A base URL in parts; `prefix` has no slash at its end."""
+    """A base URL in parts; `prefix` has no slash at its end. `loopback` is the address to dial on the operator's own."""
 
     scheme: Scheme
     host: str
     port: int
     prefix: str
+    loopback: str = ""
+
+    @property
+    def url(self) -> str:
+        """The base URL as the agent is told it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.prefix}"
+
+    @property
+    def connect(self) -> tuple[ConnectTo, ...]:
+        """Where the gate dials, when it is not where the name says."""
+        if not self.loopback:
+            return ()
+        return (ConnectTo(host=self.host, port=self.port, address=self.loopback, to_port=self.port),)
 
     def rule(self, *, methods: tuple[str, ...], paths: tuple[str, ...], where: str) -> Rule:
         """Allow these methods on these paths below the base."""
@@ -47,11 +72,17 @@ def parse_endpoint(url: str, *, variable: str) -> Endpoint:
         raise refuse(variable, "It holds a user name or password, which would end up inside the bottle.")
     if parts.query or parts.fragment:
         raise refuse(variable, "It has a query or a fragment.")
-    if is_loopback(host):
-        raise refuse(variable, f"{host} means the bottle itself when the agent asks for it.")
     scheme: Scheme = "https" if parts.scheme == "https" else "http"
-    default = 443 if scheme == "https" else 80
-    return Endpoint(scheme=scheme, host=host, port=port or default, prefix=parts.path.rstrip("/"))
+    where = port or DEFAULT_PORTS[scheme]
+    prefix = parts.path.rstrip("/")
+    loopback = loopback_address(host)
+    if not loopback:
+        return Endpoint(scheme=scheme, host=host, port=where, prefix=prefix)
+    if scheme == "https":
+        raise refuse(
+            variable, f"{host} means the bottle itself when the agent asks for it, and no certificate is for another name."
+        )
+    return Endpoint(scheme=scheme, host=GATEWAY, port=where, prefix=prefix, loopback=loopback)
 
 
 def refuse(variable: str, why: str) -> BadUsage:
@@ -63,14 +94,15 @@ def refuse(variable: str, why: str) -> BadUsage:
     )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether the name means the machine that asks."""
+def loopback_address(host: str) -> str:
+    """The address to dial for a name that means the machine that asks; empty for any other."""
     if host == "localhost" or host.endswith(".localhost"):
-        return True
+        return "127.0.0.1"
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return ""
+    return str(address) if address.is_loopback else ""
 
 
 def credentials_for(endpoint: Endpoint, credentials: tuple[Credential, ...]) -> tuple[tuple[Credential, Target], ...]:

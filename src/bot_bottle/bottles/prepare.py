@@ -43,6 +43,7 @@ def prepare(
         guest_prompt_file=GUEST_PROMPT,
         host_variables=frozenset(host),
         interactive=interactive,
+        host_values=provider.plain_values(host),
     )
     provision = provider.provision(asked, installed)
     write_stage(stage_dir, spec, provision)

@@ -128,13 +128,19 @@ def ready_agent(agent: AgentProvider, *, say: Say, install: bool) -> Installed |
 
 
 def complete(loaded: Loaded, agent: AgentProvider, presets: PresetResult, host: Mapping[str, str]) -> BottleSpec:
-    """The spec with what presets and the agent add; the operator's own credential of the same name wins."""
+    """The spec with what presets and the agent add; the operator's own credential of the same name or for the same host wins."""
     spec = loaded.spec
     defaults = agent.defaults(host)
     named = {credential.name for credential in spec.credentials}
-    added = tuple(one for one in (*presets.credentials, *defaults.credentials) if one.name not in named)
+    bound = {target.host for credential in spec.credentials for target in credential.to}
+    added = tuple(
+        one
+        for one in (*presets.credentials, *defaults.credentials)
+        if one.name not in named and not any(target.host in bound for target in one.to)
+    )
     rules = (*spec.egress.rules, *located(presets.rules, lookup), *defaults.rules)
-    return replace(spec, egress=replace(spec.egress, rules=rules), credentials=(*spec.credentials, *added))
+    upstream = replace(spec.egress.upstream, connect=(*defaults.connect, *spec.egress.upstream.connect))
+    return replace(spec, egress=replace(spec.egress, rules=rules, upstream=upstream), credentials=(*spec.credentials, *added))
 
 
 def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBundle, host: Mapping[str, str]) -> Started:

@@ -16,7 +16,7 @@ from bot_bottle.agents.endpoint import PLACEHOLDER, parse_endpoint
 from bot_bottle.agents.registry import provider, providers
 from bot_bottle.agents.shell import LOGIN_SHELL, Shell
 from bot_bottle.errors import BadManifest, BadUsage, BottleError
-from bot_bottle.manifest.spec import AgentName, BottleSpec, FromEnv, Workspace
+from bot_bottle.manifest.spec import AgentName, BottleSpec, ConnectTo, FromEnv, Workspace
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
 
 INSTALLED = Installed(folder=Path("/cache/agents/x"), version="9.9.9", integrity="sha512-x")
@@ -147,7 +147,7 @@ def test_a_base_url_of_the_operator_moves_rules_key_and_client() -> None:
     assert {(rule.host, rule.ports) for rule in found.rules} == {("llm.example.com", (8443,))}
     assert "/anthropic/v1/messages" in found.rules[0].paths
     assert [(target.host, target.ports) for target in found.credentials[0].to] == [("llm.example.com", (8443,))]
-    assert ("ANTHROPIC_BASE_URL", host["ANTHROPIC_BASE_URL"]) in plan.env
+    assert ("ANTHROPIC_BASE_URL", "https://llm.example.com:8443/anthropic") in plan.env
     assert ("ANTHROPIC_API_KEY", PLACEHOLDER) in plan.env
 
 
@@ -158,9 +158,9 @@ def test_without_a_base_url_none_is_set() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "http://localhost:4000",
-        "http://127.0.0.1:4000",
-        "http://[::1]:4000",
+        "https://localhost:4000",
+        "https://127.0.0.1:4000",
+        "https://[::1]:4000",
         "https://me:secret@llm.example.com",
         "ftp://llm.example.com",
         "llm.example.com",
@@ -173,6 +173,30 @@ def test_without_a_base_url_none_is_set() -> None:
 def test_a_base_url_that_cannot_work_inside_is_refused(url: str) -> None:
     with pytest.raises(BadUsage, match="ANTHROPIC_BASE_URL cannot be used"):
         parse_endpoint(url, variable="ANTHROPIC_BASE_URL")
+
+
+@pytest.mark.parametrize(
+    ("url", "dialled"),
+    [
+        ("http://localhost:4000/v1", "127.0.0.1"),
+        ("http://127.0.0.1:4000/v1", "127.0.0.1"),
+        ("http://127.8.8.8:4000/v1/", "127.8.8.8"),
+        ("http://[::1]:4000/v1", "::1"),
+        ("http://llm.localhost:4000/v1", "127.0.0.1"),
+    ],
+)
+def test_a_gateway_on_the_operators_loopback_gets_a_name_inside_and_is_dialled_outside(url: str, dialled: str) -> None:
+    host = {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "real"}
+    found = CODEX.defaults(host)
+    config = tomllib.loads(content(CODEX.provision(asked(CODEX, host), INSTALLED), ".codex/config.toml"))
+    assert config["model_providers"]["bottle"]["base_url"] == "http://gateway.bottle.internal:4000/v1"
+    assert {(rule.host, rule.ports, rule.scheme) for rule in found.rules} == {("gateway.bottle.internal", (4000,), "http")}
+    assert found.connect == (ConnectTo(host="gateway.bottle.internal", port=4000, address=dialled, to_port=4000),)
+    assert [target.host for target in found.credentials[0].to] == ["gateway.bottle.internal"]
+
+
+def test_a_public_api_is_dialled_where_its_name_says() -> None:
+    assert CLAUDE.defaults({}).connect == ()
 
 
 def test_a_refused_base_url_is_not_repeated() -> None:

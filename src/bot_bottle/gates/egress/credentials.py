@@ -23,6 +23,22 @@ Headers = Sequence[tuple[str, str]]
 PLACEHOLDER = "bot-bottle-placeholder"
 """What stands inside the bottle where a program wants a key. It opens nothing."""
 
+IDENTITIES = frozenset(
+    {
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-auth-token",
+        "x-access-token",
+        "private-token",
+        "job-token",
+        "x-amz-security-token",
+    }
+)
+"""Headers that say who asks. Where a credential is bound, none that the bottle wrote goes along: a server that looks at another
+header than the bound one would act for whoever the agent says it is, and its account could receive what the bottle knows."""
+
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
@@ -73,7 +89,7 @@ def apply(
     plain_ok: bool = False,
     placeholder: str = PLACEHOLDER,
 ) -> Dressed:
-    """Set each bound credential in its slot, in place of whatever stands there.
+    """Set each bound credential in its slot, in place of whatever stands there and of every other sign of identity.
 
     Refused: a bound credential over plain http, unless `plain_ok` (the operator pinned the host to loopback); a value that is
     missing or that no header can hold; a placeholder that is left in a request to which no credential is bound.
@@ -85,7 +101,7 @@ def apply(
         return Dressed(headers=tuple(headers), raw_query=raw_query, names=(), values=())
     if request.scheme != "https" and not plain_ok:
         raise Refused(f"The credential “{bound[0].credential}” is not sent by plain http; use https.")
-    kept, used = list(headers), {}
+    kept, used = [(name, text) for name, text in headers if _folded(name) not in IDENTITIES], {}
     for one in bound:
         value = _value(one, values)
         if one.target.slot == "query":

@@ -41,6 +41,20 @@ def test_what_the_agent_sent_in_the_slot_is_dropped(name: str) -> None:
     assert (dressed.names, dressed.values) == (("key",), (VALUE,))
 
 
+@pytest.mark.parametrize("name", ["authorization", "Authorization", "Api-Key", "x_api_key", "X-Goog-Api-Key", "PRIVATE-TOKEN"])
+def test_no_other_identity_of_the_agents_goes_along(name: str) -> None:
+    target = replace(BEARER, name="x-api-key", format="{value}")
+    dressed = dress(target, headers=((name, "somebody else"), ("anthropic-version", "1")))
+    assert dressed.headers == (("anthropic-version", "1"), ("x-api-key", VALUE))
+
+
+def test_two_bound_headers_both_arrive() -> None:
+    targets = tuple(replace(BEARER, name=name, format="{value}") for name in ("authorization", "x-api-key"))
+    bound = bind([Credential(name="key", source=FromEnv(env="KEY"), to=targets, where="bottle.yaml:5")])
+    dressed = apply(ASKED, (("authorization", "mine"),), None, bindings=bound, values={"key": VALUE})
+    assert dressed.headers == (("authorization", VALUE), ("x-api-key", VALUE))
+
+
 def test_a_header_that_a_server_reads_alike_is_dropped() -> None:
     target = replace(BEARER, name="x-api-key", format="{value}")
     assert dress(target, headers=(("X_Api_Key", "mine"),)).headers == (("x-api-key", VALUE),)
