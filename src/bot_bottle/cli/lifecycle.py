@@ -16,6 +16,7 @@ from bot_bottle.bottles.exec import exec_in
 from bot_bottle.bottles.reclaim import sweep
 from bot_bottle.bottles.status import Status, read_status
 from bot_bottle.bottles.stop import stop as stop_bottle
+from bot_bottle.bottles.stop import wait_ended
 from bot_bottle.cli.say import make_say
 from bot_bottle.errors import BadUsage
 from bot_bottle.host import paths
@@ -35,6 +36,7 @@ def attach(slug: str) -> int:
     if isinstance(ended, Detached):
         make_say(quiet=False).line(f"{slug} goes on.")
         return 0
+    wait_ended(slug, timeout_s=30)
     return ended.code
 
 
