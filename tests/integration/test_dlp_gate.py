@@ -361,3 +361,19 @@ def test_a_tool_that_changes_is_noted(tmp_path: Path) -> None:
         assert [event["rule"] for event in stage.events if event["event"] == "finding"] == ["tool-changed"]
 
     run(tmp_path, story)
+
+
+def test_an_address_that_a_server_sent_us_on_to_may_hold_its_own_tokens(tmp_path: Path) -> None:
+    async def story(stage: Scene) -> None:
+        signed = f"/file?jwt=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N&k={AWS}"
+        assert b" 403 " in (await stage.post(b"", path=signed)).split(b"\r\n", 1)[0]
+        stage.answer = f"HTTP/1.1 302 Found\r\nlocation: http://{HOST}{signed}\r\ncontent-length: 0\r\n\r\n".encode()
+        await stage.post(b"", path="/latest")
+        stage.answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+        assert b"200 OK" in await stage.post(b"", path=signed)
+        assert b" 403 " in (await stage.post(b"", path=signed + "&more=1")).split(b"\r\n", 1)[0]
+        stage.answer = f"HTTP/1.1 302 Found\r\nlocation: http://{HOST}/x?k={SECRET}\r\ncontent-length: 0\r\n\r\n".encode()
+        await stage.post(b"", path="/latest")
+        assert b" 403 " in (await stage.post(b"", path=f"/x?k={SECRET}")).split(b"\r\n", 1)[0]
+
+    run(tmp_path, story)

@@ -161,6 +161,8 @@ class Exchange(Inspection):
     # The answer
 
     def answered(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        if 300 <= status < 400 and (location := _header(headers, "location")):
+            self._gate.remember_redirect(self._host, location)
         if status == 101:
             self._outward, self._held = FrameReader(masked=True), bytearray()
         elif self._gate.settings.injection != "off" and not self._is_model:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from bot_bottle.gates.base import Gate, Inspection, Inspector, Outbound, Record
 from bot_bottle.gates.dlp import triggers, views
@@ -18,7 +19,7 @@ from bot_bottle.gates.dlp.detectors.operator import read_rules
 from bot_bottle.gates.dlp.incoming import Pins, Reader, pin
 from bot_bottle.gates.dlp.inspection import Exchange
 from bot_bottle.gates.dlp.pieces import Fragments, Recent
-from bot_bottle.gates.dlp.policy import Verdict, settings_from
+from bot_bottle.gates.dlp.policy import SURE, Verdict, settings_from
 from bot_bottle.gates.dlp.records import Finding, Match, View, finding
 from bot_bottle.gates.dlp.scan import Scanner
 from bot_bottle.gates.dlp.secret_values import own_secrets
@@ -26,6 +27,9 @@ from bot_bottle.gates.dlp.views import Outgoing
 
 if TYPE_CHECKING:
     from bot_bottle.gates.dlp.pipelock.client import Pipelock
+
+REDIRECTS = 64
+"""Addresses of redirects that are remembered."""
 
 TRAILS = 64
 """Hosts whose series of tool calls are followed."""
@@ -49,6 +53,7 @@ class DlpGate(Inspector):
         self._recent = Recent()
         self._trails: dict[str, Trail] = {}
         self._pins = Pins()
+        self._redirects: dict[tuple[str, str], None] = {}
         self._reader: Reader | None = None
         self.second = _second(config)
         self._counts = {"requests": 0, "stopped": 0, "findings": 0}
@@ -75,8 +80,19 @@ class DlpGate(Inspector):
             found += self.join(request.host, [part.partition("=")[2].encode("utf-8", "replace") for part in query.split("&")])
         if any(one.where == "the headers" for one in found):
             found = [one for one in found if one.where != "the headers"] + self.scanner.scan(views.named_headers(request.headers))
+        if (request.host, request.target) in self._redirects:
+            found = [one for one in found if one.kind in SURE or one.surface not in {"url", "query", "host"}]
         exchange.judge(found)
         return exchange
+
+    def remember_redirect(self, host: str, location: str) -> None:
+        """A server sends the client on. The tokens in such an address are the server's: signed downloads are made so."""
+        parts = urlsplit(location[:8192])
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._redirects.pop((parts.hostname or host, target), None)
+        self._redirects[(parts.hostname or host, target)] = None
+        while len(self._redirects) > REDIRECTS:
+            self._redirects.pop(next(iter(self._redirects)))
 
     def told_by_second(self, matches: Sequence[Match], where: str) -> list[Finding]:
         """Findings of the second engine."""
