@@ -65,7 +65,7 @@ def _row(decision: Event, done: Event) -> Row:
         ts=_number(decision.get("ts")),
         verdict=str(decision.get("verdict", "")),
         method=str(decision.get("method") or "?"),
-        scheme=str(decision.get("scheme") or "https"),
+        scheme=str(decision.get("scheme") or ("http" if decision.get("port") == 80 else "https")),
         host=str(decision.get("host") or "?"),
         port=int(_number(decision.get("port"))),
         path=str(decision.get("path") or ""),

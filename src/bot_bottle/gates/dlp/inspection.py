@@ -228,7 +228,8 @@ class AnswerText:
             return part
         self._text += part
         if len(self._text) > ANSWER or (self._is_stream and part.endswith(b"\n\n")):
-            return self._read()
+            held = self._read()
+            return held if self.holds else part
         return b"" if self.holds else part
 
     def end(self) -> bytes:
