@@ -64,22 +64,37 @@ def terminal_size(descriptor: int) -> TtySize:
 
 
 class Attachment:
-    """One terminal on one session, until the command ends or the operator detaches."""
+    """One terminal on one session, until the command ends or the operator detaches.
 
-    def __init__(self, channel: socket.socket, hello: Message, *, detachable: bool = True) -> None:
+    `hello` asks the keeper for the session; the channel on which a bottle was started needs none.
+    """
+
+    def __init__(self, channel: socket.socket, hello: Message | None = None, *, detachable: bool = True) -> None:
         self._peer = Peer(channel)
         self._hello = hello
         self._detachable = detachable
         self._held = b""
         self._resized = False
+        self._unread: list[Message] = []
 
     def run(self) -> Exited | Detached:
         """Pump between this process's terminal and the session. BottleError if the keeper refuses."""
         stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
         size = terminal_size(stdout)
-        self._peer.send(self._hello | {"rows": size.rows, "cols": size.cols})
+        self._peer.send((self._hello or {"type": "resize"}) | {"rows": size.rows, "cols": size.cols})
         with raw_terminal(stdin, stdout), self._watching_size():
             return self._pump(stdin, stdout)
+
+    def last_words(self) -> Message | None:
+        """What the keeper says when nothing of the bottle is left; None when it ends without a word."""
+        while self._peer.is_open or self._unread:
+            for message in self._unread or self._peer.read():
+                if message.get("type") in ("ended", "failed"):
+                    return message
+            self._unread = []
+            if self._peer.is_open:
+                select.select([self._peer.fileno()], [], [])
+        return None
 
     def _pump(self, stdin: int, stdout: int) -> Exited | Detached:
         while self._peer.is_open:
@@ -91,9 +106,11 @@ class Attachment:
             ready, _, _ = select.select([stdin, keeper], [keeper] if self._peer.has_backlog else [], [], 0.5)
             self._peer.flush()
             if keeper in ready:
-                for message in self._peer.read():
+                messages = self._peer.read()
+                for number, message in enumerate(messages):
                     ended = self._show(message, stdout)
                     if ended is not None:
+                        self._unread = messages[number + 1 :]
                         return ended
             if stdin in ready and self._type(os.read(stdin, 4096)):
                 self._peer.close()

@@ -115,6 +115,8 @@ class Keeper:
         )
         write_status(self._status)
         self._tell({"type": "started", "terminal": isinstance(keeping.io, TtySize)})
+        if isinstance(keeping.io, TtySize) and not keeping.detach:
+            self._main.join(self._report, None)  # the starting terminal sees all of it, however soon it ends
         watch: list[tuple[int, Callable[[], None]]] = [
             (listener.fileno(), lambda: self._accept(listener)),
             (bundle.fileno(), lambda: self._check_bundle(bundle)),
@@ -169,6 +171,8 @@ class Keeper:
     def _read_terminal(self, session: Session, terminal: int) -> None:
         if not session.read_terminal():
             self._selector.unregister(terminal)
+        for peer in session.peers:
+            self._rearm(peer)
 
     def _check_session(self, session: Session) -> None:
         if session.check_end():
@@ -231,7 +235,9 @@ class Keeper:
                     self._end(128 + signal.SIGINT, "it was interrupted")
                 elif self._main is not None:
                     self._main.take(message)
-            if not self._report.is_open:
+            if self._report.is_open:
+                self._rearm(self._report)
+            else:
                 self._lost_cli()
 
         if self._report.is_open:
@@ -240,8 +246,9 @@ class Keeper:
             self._lost_cli()  # it went while the bottle was made
 
     def _lost_cli(self) -> None:
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(self._report)
+        self._forget_key(self._report)
+        if self._main is not None:
+            self._main.leave(self._report)
         if isinstance(self._keeping.io, Streams) and not self._keeping.detach:
             self._end(128 + signal.SIGHUP, "the command that started it is gone")
 

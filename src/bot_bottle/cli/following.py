@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bot_bottle.backends.base import Streams
-from bot_bottle.bottles.attach import Attachment, Detached, connect
+from bot_bottle.bottles.attach import Attachment, Detached
 from bot_bottle.bottles.events import read_events, tally
 from bot_bottle.bottles.relay import KeeperFailed, Relay
 from bot_bottle.bottles.start import Started
-from bot_bottle.bottles.status import read_status
 from bot_bottle.cli.say import Say
 from bot_bottle.errors import ExitCode
 from bot_bottle.guest import frames
@@ -48,11 +47,13 @@ def on_terminal(started: Started, *, say: Say) -> int:
     """The agent's own screen on ours, until it ends or the operator detaches."""
     _wait_started(started.kept.report)
     slug = started.plan.slug
-    ended = Attachment(connect(read_status(slug), started.plan.stage_dir), {"op": "attach"}).run()
+    attachment = Attachment(started.kept.report)
+    ended = attachment.run()
     if isinstance(ended, Detached):
         say.line(f"{slug} goes on. `bot-bottle attach {slug}` to come back, `bot-bottle stop {slug}` to end it.")
         return 0
-    final = _wait_ended(started)
+    final = attachment.last_words() or SILENCE
+    os.waitpid(started.kept.pid, 0)
     return conclude(started.plan, final, say=say)
 
 
@@ -71,20 +72,21 @@ def _wait_started(report: socket.socket) -> None:
         raise KeeperFailed(message)
 
 
-def _wait_ended(started: Started) -> Message:
-    message = _next(started.kept.report)
-    os.waitpid(started.kept.pid, 0)
-    return message
-
-
 def _next(report: socket.socket) -> Message:
     try:
         received = frames.receive(report)
     except (frames.BrokenFrame, OSError):
         received = None
     if received is None:
-        return {"type": "failed", "what": "The bottle's keeper ended without a word.", "facts": ["see keeper.log in its folder"]}
+        return SILENCE
     return received[0]
+
+
+SILENCE: Message = {
+    "type": "failed",
+    "what": "The bottle's keeper ended without a word.",
+    "facts": ["see keeper.log in its folder"],
+}
 
 
 def conclude(plan: BottlePlan, final: Message, *, say: Say) -> int:
