@@ -18,6 +18,9 @@ from bot_bottle.gates.dlp.triggers import RUN
 SHORT = 4096
 """Runs up to this many bytes are also read backwards."""
 
+LONGEST_NAME = 200
+"""A longer run is not a name or a path, whatever it is made of."""
+
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}(?:(?:\r?\n|\\r\\n|\\n)[A-Za-z0-9+/_-]{4,}={0,2})*")
 _BREAK = re.compile(rb"[\r\n]+|\\r|\\n")
 _HEX = re.compile(rb"[0-9a-fA-F]{16,}")
@@ -68,7 +71,7 @@ def from_runs(content: bytes, ends: Sequence[int]) -> Iterator[tuple[str, bytes]
 
 def from_run(run: bytes) -> Iterator[tuple[str, bytes]]:
     """Everything that one run may spell. A run of small letters without digits is words."""
-    if _WORDS.fullmatch(run) and not (run.isupper() and run.isalnum()) and not run.isdigit():
+    if len(run) <= LONGEST_NAME and _WORDS.fullmatch(run) and not (run.isupper() and run.isalnum()) and not run.isdigit():
         return
     if _DIGIT.search(run) is None:
         if not run.islower():
