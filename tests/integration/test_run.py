@@ -80,6 +80,14 @@ def test_a_bottle_that_changed_nothing_leaves_only_its_record(shop: Shop) -> Non
     assert shop.bot_bottle("inspect", "c4").returncode == 0
 
 
+def test_inspect_still_tells_what_was_planned_when_the_bottle_has_ended(shop: Shop) -> None:
+    shop.bot_bottle("run", "-q", "--name", "c5", "--allow", "docs.example.com", "shell", "--", "true")
+    shown = json.loads(shop.bot_bottle("inspect", "--json", "c5").stdout)
+    assert shown["plan"]["agent_command"][-1] == "true"
+    assert b"docs.example.com" in shop.bot_bottle("inspect", "c5").stdout
+    assert (shop.bottles() / "c5" / "plan.json").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_git_config_goes_in_without_its_credentials(shop: Shop) -> None:
     (shop.project / ".git").mkdir()
     (shop.project / ".git" / "config").write_text(

@@ -17,7 +17,7 @@ from bot_bottle.backends.base import Backend, GuestCommand, RunningBottle, Strea
 from bot_bottle.bottles.bundle_link import Bundle
 from bot_bottle.bottles.certify import certify
 from bot_bottle.bottles.contain import HOLE_ADVICE, judge, questions
-from bot_bottle.bottles.idle import IdleBundle
+from bot_bottle.bottles.idle import IdleBundle, log_path
 from bot_bottle.bottles.listing import tidy
 from bot_bottle.bottles.peer import Peer
 from bot_bottle.bottles.session import Session, tty_size
@@ -26,7 +26,9 @@ from bot_bottle.errors import BottleError, ExitCode, NotContained
 from bot_bottle.guest.frames import Message
 from bot_bottle.host.addresses import own_addresses, resolvers
 from bot_bottle.host.aside import Side
+from bot_bottle.host.files import write_file
 from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.show import plan_json
 from bot_bottle.record import dataclass, replace
 
 GRACE_S = 5.0
@@ -75,6 +77,7 @@ class Keeper:
                 self._loop()
         except BottleError as error:
             tidy(self._plan.stage_dir, origin=self._plan.spec.workspace.path, mode=self._plan.spec.workspace.mode)
+            self._write_plan()
             self._record("failed", int(error.exit_code), error.what)
             self._tell(
                 {
@@ -117,6 +120,7 @@ class Keeper:
         self._tell({"type": "started", "terminal": isinstance(keeping.io, TtySize)})
         if isinstance(keeping.io, TtySize) and not keeping.detach:
             self._main.join(self._report, None)  # the starting terminal sees all of it, however soon it ends
+        self._write_plan()
         watch: list[tuple[int, Callable[[], None]]] = [
             (listener.fileno(), lambda: self._accept(listener)),
             (bundle.fileno(), lambda: self._check_bundle(bundle)),
@@ -140,6 +144,10 @@ class Keeper:
                 facts=tuple(str(hole) for hole in holes),
                 next=HOLE_ADVICE,
             )
+
+    def _write_plan(self) -> None:
+        """For `inspect`; after the agent's start, so that nobody waits for it."""
+        write_file(self._plan.stage_dir / "plan.json", json.dumps(plan_json(self._plan)), mode=0o600)
 
     def _log_event(self, event: dict[str, object]) -> None:
         path = self._plan.stage_dir / "keeper.jsonl"
@@ -219,7 +227,7 @@ class Keeper:
 
     def _check_bundle(self, bundle: Bundle) -> None:
         if not bundle.is_alive():
-            self._end(int(ExitCode.FAILED), "its gates ended, and without gates there is no bottle (see bundle.log)")
+            self._end(int(ExitCode.FAILED), f"its gates ended, and without gates there is no bottle; {log_path()} may say why")
 
     def _check_bottle(self, running: RunningBottle) -> None:
         alive = running.is_alive()
