@@ -118,7 +118,9 @@ class Echo:
             body = b""
             while True:
                 while b"\r\n" not in buffer:
-                    buffer += connection.recv(65536)
+                    if not (part := connection.recv(65536)):
+                        return body
+                    buffer += part
                 end = buffer.index(b"\r\n")
                 size = int(bytes(buffer[:end]), 16)
                 del buffer[: end + 2]

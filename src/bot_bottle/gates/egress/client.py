@@ -314,7 +314,7 @@ class Client:
         if refusal.status < 500:
             self._note_refusal(refusal, subject)
         if exchange.has_answered:
-            self.end()
+            self._over(goodbye=False)
             return
         self.stream.write(refusal_bytes(refusal, subject, close=True))
         self._over()
@@ -444,8 +444,8 @@ class Client:
         bounds = self._gate.bounds
         self.deadline = self._loop.time() + (bounds.stall_s if self._phase is Phase.BODY else bounds.answer_s)
 
-    def _over(self) -> None:
+    def _over(self, *, goodbye: bool = True) -> None:
         """Nothing more is read or written, but for what waits."""
         self._phase = Phase.OVER
         self._buffer = b""
-        self.stream.finish()
+        self.stream.finish(goodbye=goodbye)

@@ -280,8 +280,8 @@ class Exchange:
                 self._fail(Refusal(status=502, why="The server encoded its answer although asked not to; it cannot be scrubbed."))
                 return
             fields = [(name, self._scrubber.header(value)) for name, value in fields]
-        self._is_chunked = has_body and head.length is None and asked.head.minor == 1
-        self._keeps = asked.head.keeps_alive and self._complete
+        self._is_chunked = isinstance(body, ChunkedBody) and asked.head.minor == 1
+        self._keeps = asked.head.keeps_alive and self._complete and not isinstance(body, UntilClosed)
         out = compose.response_bytes(
             head.status,
             head.reason,

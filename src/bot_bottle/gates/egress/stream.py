@@ -125,11 +125,14 @@ class Stream:
             content = self._outgoing.read()
         self._send(content)
 
-    def finish(self) -> None:
-        """Write out what waits, say goodbye, read on for a moment without listening, close. The owner hears nothing more."""
+    def finish(self, *, goodbye: bool = True) -> None:
+        """Write out what waits, say goodbye, read on for a moment without listening, close. The owner hears nothing more.
+
+        Without `goodbye` the other end can tell that something is missing (RFC 9112, 9.8).
+        """
         if self.closed or self._finishing >= 0:
             return
-        if not self._say_goodbye():
+        if goodbye and not self._say_goodbye():
             return
         self._owner = _Nobody()
         self._finishing = 0
