@@ -1,6 +1,6 @@
 """The only file that knows bubblewrap (bwrap(1)): its command line, what it reports, and what its refusals mean. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot_bottle.backends.namespaces.plan import Bind, Closed, Link, Memory, Mounted, NamespacesPlan, Special
 
@@ -42,6 +42,16 @@ KNOWN_REASONS: Mapping[str, str] = {
     "user.max_user_namespaces": "Allow user namespaces: sysctl user.max_user_namespaces=10000",
 }
 """Kernel settings that can keep an ordinary user from making a bottle, and the way out."""
+
+
+def advice(words: Sequence[str]) -> str:
+    """What to do about bubblewrap's last words."""
+    if any("mount proc" in line for line in words):
+        return (
+            "You seem to be in a container that hides parts of /proc; the kernel then mounts no other. Run bot-bottle outside "
+            "it, or let it show all of /proc (docker run --security-opt systempaths=unconfined)."
+        )
+    return "`bot-bottle doctor` says what is missing."
 
 
 def forbidding(settings: Mapping[str, str], *, is_root: bool) -> tuple[str, ...]:

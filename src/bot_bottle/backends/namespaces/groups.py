@@ -39,12 +39,15 @@ def in_groups(plan: CgroupPlan | None, *, journal: Path) -> Iterator[Join]:
 def _join(plan: CgroupPlan, processes: tuple[int, ...]) -> None:
     for folder in plan.folders:
         for process in processes:
-            _write(folder / "cgroup.procs", str(process))
+            with contextlib.suppress(ProcessLookupError):  # it has ended: who waits for it says why, in its own words
+                _write(folder / "cgroup.procs", str(process))
 
 
 def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text)
+    except ProcessLookupError:
+        raise
     except OSError as error:
         raise CannotRunHere(
             "A limit of the bottle could not be set.",

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 
 from bot_bottle.backends.base import BundleLink, RunningBottle
-from bot_bottle.backends.namespaces.client import bwrap_argv
+from bot_bottle.backends.namespaces.client import advice, bwrap_argv
 from bot_bottle.backends.namespaces.groups import in_groups
 from bot_bottle.backends.namespaces.placeholders import placed
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
@@ -104,7 +104,7 @@ def _not_made(plan: NamespacesPlan, process: Process, why: str) -> CannotRunHere
     return CannotRunHere(
         "The namespaces backend could not make the bottle.",
         facts=(*facts, *(f"{name} is {settings_here[name]}" for name in why_not())),
-        next="`bot-bottle doctor` says what is missing.",
+        next=advice(words),
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot_bottle.backends.namespaces.client import NAMESPACES, forbidding, mount_words
+from bot_bottle.backends.namespaces.client import NAMESPACES, advice, forbidding, mount_words
 from bot_bottle.backends.namespaces.layout import writable_paths
 from bot_bottle.backends.namespaces.plan import Bind, Closed, Link, Memory, Mounted, Special
 from bot_bottle.backends.namespaces.prepare import hostname_for
@@ -66,3 +66,15 @@ def test_hostname_is_one_that_the_kernel_takes(slug: str, name: str) -> None:
 )
 def test_only_a_code_is_taken_for_one(report: bytes, code: int) -> None:
     assert exit_code(report) == code
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["bwrap: Can't mount proc on /newroot/proc: Operation not permitted"], "container"),
+        (["bwrap: something else"], "doctor"),
+        ([], "doctor"),
+    ],
+)
+def test_bubblewraps_last_words_lead_to_advice(words: list[str], says: str) -> None:
+    assert says in advice(words)
