@@ -50,6 +50,7 @@ def test_a_copy_leaves_the_folder_alone_and_land_takes_the_changes(shop: Shop) -
     assert shop.bot_bottle("land", "c1").returncode == 0
     assert (shop.project / "old.txt").read_text() == "new\n"
     assert (shop.project / "made.txt").read_text() == "more\n"
+    assert shop.bot_bottle("rm", "c1").returncode == 0, "what was landed in full is nothing to keep"
 
 
 def test_land_never_overwrites_what_the_operator_changed_meanwhile(shop: Shop) -> None:

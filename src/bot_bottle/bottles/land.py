@@ -10,7 +10,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from bot_bottle.bottles.status import Status, read_status
+from bot_bottle.bottles.listing import tidy
+from bot_bottle.bottles.status import Status, is_kept, read_status
 from bot_bottle.bottles.workspace import Change, changes, read_regular
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.host import paths
@@ -106,6 +107,8 @@ def land(slug: str, *, named: Sequence[str] = ()) -> Landing:
         )
     for change in wanted:
         _land_one(change, origin, copy)
+    if not is_kept(slug):
+        tidy(paths.bottle_dir(slug), origin=origin, mode=status.mode)  # what is landed in full is not kept twice
     return Landing(landed=tuple(wanted), left_out=tuple(left_out))
 
 
