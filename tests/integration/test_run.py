@@ -1,6 +1,7 @@
 """`bot-bottle run` as a user types it, on the real namespaces backend."""
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -62,6 +63,21 @@ def test_land_never_overwrites_what_the_operator_changed_meanwhile(shop: Shop) -
     assert b"a.txt" in done.stderr
     assert (shop.project / "a.txt").read_text() == "mine, longer\n"
     assert not (shop.project / "b.txt").exists()
+
+
+def test_land_neither_removes_nor_brings_back_what_the_operator_moved_meanwhile(shop: Shop) -> None:
+    (shop.project / "dropped.txt").write_text("dropped\n")
+    (shop.home / "old.txt").write_text("old\n")
+    os.utime(shop.home / "old.txt", (1, 1))
+    shop.bot_bottle("run", "-q", "--name", "c6", "shell", "--", "sh", "-c", "echo b > b.txt")
+    (shop.home / "old.txt").rename(shop.project / "moved-in.txt")
+    (shop.project / "dropped.txt").unlink()
+    refused = shop.bot_bottle("land", "c6")
+    assert refused.returncode == 125
+    assert b"moved-in.txt" in refused.stderr
+    assert [path.name for path in shop.project.iterdir()] == ["moved-in.txt"]
+    assert shop.bot_bottle("land", "c6", "b.txt").returncode == 0, "a path that is named is taken alone"
+    assert sorted(path.name for path in shop.project.iterdir()) == ["b.txt", "moved-in.txt"]
 
 
 def test_land_leaves_out_hooks_links_and_agents_settings(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from bot_bottle.bottles.listing import tidy
 from bot_bottle.bottles.status import Status, is_kept, read_status
-from bot_bottle.bottles.workspace import Change, changes, read_regular
+from bot_bottle.bottles.workspace import Change, changed_by_operator, changes, read_regular
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.host import paths
 from bot_bottle.host.files import write_file
@@ -98,7 +98,8 @@ def land(slug: str, *, named: Sequence[str] = ()) -> Landing:
             left_out.append((change, reason))
         else:
             wanted.append(change)
-    conflicts = [change.path for change in wanted if _changed_since(origin / change.path, status.created)]
+    theirs = changed_by_operator(origin, copy) if wanted else set()
+    conflicts = [change.path for change in wanted if change.path in theirs]
     if conflicts:
         raise BottleError(
             "You changed some of these files yourself since the bottle started; nothing was landed.",
@@ -123,13 +124,6 @@ def why_not(change: Change, copy: Path) -> str:
         if os.path.isabs(target) or target.startswith(".."):
             return "a link that leads out of the workspace"
     return ""
-
-
-def _changed_since(path: Path, started: float) -> bool:
-    try:
-        return path.lstat().st_mtime > started
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
 
 def _land_one(change: Change, origin: Path, copy: Path) -> None:

@@ -70,4 +70,5 @@ def tidy(stage_dir: Path, *, origin: Path, mode: str) -> int:
     if not changed:
         for name in ("workspace", "home", "ca", "backend"):
             remove_tree(stage_dir / name)
+        (stage_dir / "before.json").unlink(missing_ok=True)
     return changed

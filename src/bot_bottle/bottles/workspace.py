@@ -3,6 +3,7 @@
 After a run the copy is hostile: links in it are never followed, its git metadata is never read or landed.
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,9 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 from bot_bottle.errors import BadUsage, BottleError
+from bot_bottle.host.files import write_file
 from bot_bottle.record import dataclass
 
 MANIFESTS = ("bottle.yaml",)
+BEFORE = "before.json"
+"""The listing of the operator's folder when it was copied, in the bottle's folder."""
 FILE_LIMIT = 2_000_000
 """Most files that one copy takes; a folder with more is almost certainly not the one that was meant (a home, a disk)."""
 
@@ -40,7 +44,11 @@ def check_workspace(folder: Path) -> None:
 
 
 def fill(origin: Path, copy: Path) -> None:
-    """Copy the tree, links as links, sockets and devices left out; credentials in its git config stay behind."""
+    """Copy the tree, links as links, sockets and devices left out; credentials in its git config stay behind.
+
+    Beside the copy, where no bottle sees it, is written what the tree was like: what the operator changes later is theirs.
+    """
+    write_file(copy.parent / BEFORE, json.dumps(_listing(origin)))
     counted = 0
 
     def copy_file(source: str, target: str) -> str:
@@ -90,6 +98,13 @@ def changes(origin: Path, copy: Path) -> Iterator[Change]:
             yield Change(path=path, kind="removed")
         elif before[path] != after[path] and not _same_content(origin / path, copy / path, before[path], after[path]):
             yield Change(path=path, kind="changed")
+
+
+def changed_by_operator(origin: Path, copy: Path) -> set[str]:
+    """Paths that are not as they were when the folder was copied: made, changed or removed since, whatever their dates say."""
+    then = {path: tuple(entry) for path, entry in json.loads((copy.parent / BEFORE).read_text()).items()}
+    now = _listing(origin)
+    return {path for path in then.keys() | now.keys() if then.get(path) != now.get(path)}
 
 
 _Kind = tuple[str, int, int, int]
