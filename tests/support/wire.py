@@ -144,9 +144,9 @@ class Scene:
         certificate, key = make_authority("bottle")
         self.ca = folder / "ca.pem"
         self.ca.write_text(certificate)
-        self._key = folder / "key.pem"
-        self._key.write_text(key)
-        self._key.chmod(0o600)
+        self.key = folder / "key.pem"
+        self.key.write_text(key)
+        self.key.chmod(0o600)
         self._servers: list[Server] = []
         self._pins: list[ConnectTo] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -189,7 +189,7 @@ class Scene:
     def start(self, plan: EgressPlan, *, values: dict[str, str] | None = None, lookup: Lookup | None = None) -> None:
         """Run the gate."""
         config = json.loads(json.dumps(plan.config()))
-        config["bottle"] = {"slug": "bottle", "ca": {"cert": str(self.ca), "key": str(self._key)}}
+        config["bottle"] = {"slug": "bottle", "ca": {"cert": str(self.ca), "key": str(self.key)}}
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = listener.getsockname()[1]
         started = threading.Event()

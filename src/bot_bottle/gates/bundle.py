@@ -155,6 +155,7 @@ async def _serve(
 ) -> None:
     """Serve until the link closes. A gate's exception comes out of here, after every other gate was stopped."""
     control = ControlServer(Path(start.config["control"]), gates)
+    control.listen()
     tasks = {asyncio.create_task(gates[name].serve(listener), name=name) for name, listener in listeners.items()}
     tasks.add(asyncio.create_task(control.serve(), name="control"))
     ended = asyncio.create_task(_watch(link), name="link")

@@ -41,15 +41,19 @@ class ControlServer:
     def __init__(self, path: Path, gates: Mapping[str, Gate]) -> None:
         self._path = path
         self._gates = gates
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
-    async def serve(self) -> None:
-        """Listen at the path (0600) until cancelled."""
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def listen(self) -> None:
+        """Take connections at the path (0600) from now on; they are answered once `serve` runs."""
         self._path.unlink(missing_ok=True)
         os.chdir(self._path.parent)  # sun_path is short (unix(7)), and a process that is not dumpable cannot use /proc/self/fd
-        listener.bind(self._path.name)
+        self._listener.bind(self._path.name)
         self._path.chmod(0o600)
-        server = await asyncio.start_unix_server(self._answer, sock=listener)
+        self._listener.listen()
+
+    async def serve(self) -> None:
+        """Answer until cancelled."""
+        server = await asyncio.start_unix_server(self._answer, sock=self._listener)
         async with server:
             await server.serve_forever()
 
