@@ -1,5 +1,6 @@
 """Real clients in real bottles, played by the stand-in model. Skipped, with the reason, where npm or bubblewrap is missing."""
 
+import json
 import os
 import pwd
 import secrets
@@ -75,20 +76,22 @@ def ordinary(ordinary_uid: int, readable_python: str, agent_cache: Path, tmp_pat
 
 
 @pytest.fixture(params=["as whoever runs the tests", "as an ordinary user"])
-def operator(request: pytest.FixtureRequest, tmp_path: Path, agent_cache: Path) -> Operator:
-    """Root and an ordinary user; only the latter when the tests do not run as root."""
+def operator(request: pytest.FixtureRequest, tmp_path: Path, agent_cache: Path) -> Iterator[Operator]:
+    """Root and an ordinary user; only the latter when the tests do not run as root. Their bottles end with the test."""
     home = tmp_path / "home"
     home.mkdir()
     if request.param == "as whoever runs the tests":
         here = {"XDG_CACHE_HOME": str(agent_cache.parent)}
-        return Operator(name="self", uid=os.getuid(), home=home, prefix=(), python=sys.executable, environment=here)
-    if os.getuid() != 0:
+        made = Operator(name="self", uid=os.getuid(), home=home, prefix=(), python=sys.executable, environment=here)
+    elif os.getuid() != 0:
         pytest.skip("the tests run as an ordinary user already")
-    other: Operator = request.getfixturevalue("ordinary")
-    open_folder(tmp_path)
-    other = replace(other, home=home)
-    other.own(home)
-    return other
+    else:
+        made = replace(request.getfixturevalue("ordinary"), home=home)
+        open_folder(tmp_path)
+        made.own(home)
+    yield made
+    for bottle in json.loads(made.bot_bottle("ls", "--json").stdout):
+        made.bot_bottle("stop", bottle["slug"])
 
 
 @pytest.fixture

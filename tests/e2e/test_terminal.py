@@ -74,6 +74,18 @@ class Terminal:
             assert time.monotonic() < deadline, f"it never ended: {self.text()[-2000:]}"
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
+    def leave(self) -> int:
+        """Press Ctrl-C twice, as a user does, and again whenever nothing comes of it; the program's exit code."""
+        deadline = time.monotonic() + WAIT_S
+        ends = False
+        while not ends:
+            assert time.monotonic() < deadline, f"it never ended: {self.text()[-2000:]}"
+            self.type(b"\x03\x03")
+            pause = time.monotonic() + 3.0
+            while not ends and time.monotonic() < pause:
+                ends = not self.read()
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
     def kill(self) -> None:
         """The terminal is closed under the program."""
         os.kill(self.pid, signal.SIGKILL)
@@ -81,13 +93,13 @@ class Terminal:
         os.close(self.fd)
 
 
-def run_arguments(scene: Stage) -> tuple[str, ...]:
-    """`bot-bottle run claude` against the stand-in."""
+def run_arguments(scene: Stage, agent: str = "claude") -> tuple[str, ...]:
+    """`bot-bottle run AGENT` against the stand-in."""
     connect = {f"{host}:443": scene.model.address for host in standin.HOSTS}
     path: Path = scene.folder / "bottle.yaml"
     path.write_text(json.dumps({"egress": {"upstream": {"connect": connect, "ca": [str(scene.model.ca_file)]}}}))
     path.chmod(0o644)
-    return ("run", "claude", "-q", "-f", str(path), "-w", str(scene.repository), "--name", "tui")
+    return ("run", agent, "-q", "-f", str(path), "-w", str(scene.repository), "--name", "tui")
 
 
 @pytest.mark.slow
@@ -106,8 +118,7 @@ def test_claudes_own_screen_comes_up_detaches_and_comes_back(stage: Callable[[li
 
     second = Terminal(operator, "attach", "tui")
     second.wait_for("Nothing-left-to-do.")
-    second.type(b"\x03\x03")
-    assert second.exit_code() == 0
+    assert second.leave() == 0, second.raw[-3000:]
     assert "tui" not in operator.bot_bottle("ls").stdout
 
 
@@ -126,3 +137,15 @@ def test_a_closed_terminal_does_not_end_the_agent(stage: Callable[[list[standin.
     second.wait_for("Nothing-left-to-do.")
     assert operator.bot_bottle("stop", "tui").returncode == 0
     second.exit_code()
+
+
+@pytest.mark.slow
+def test_codexs_own_screen_comes_up_and_works(stage: Callable[[list[standin.Step]], Stage]) -> None:
+    scene = stage(SCRIPT)
+    screen = Terminal(scene.operator, *run_arguments(scene, "codex"), OPENAI_API_KEY=scene.key)
+    screen.wait_for("Ask Codex to do anything")
+    screen.type(b"hello")
+    screen.wait_for("hello")
+    screen.type(b"\r")
+    screen.wait_for("Nothing-left-to-do.")
+    assert screen.leave() == 0

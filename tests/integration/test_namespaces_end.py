@@ -116,7 +116,7 @@ def launched(process: "subprocess.Popen[str]") -> None:
 
 def groups(slug: str) -> list[Path]:
     """The control groups of this bottle."""
-    return [path for path in Path("/sys/fs/cgroup").glob(f"**/bot-bottle-{slug}") if path.is_dir()]
+    return [path for path in Path("/sys/fs/cgroup").glob(f"**/bot-bottle-{slug}-*") if path.is_dir()]
 
 
 def test_killed_keeper_takes_everything_inside_with_it(keep: Keep, tmp_path: Path) -> None:

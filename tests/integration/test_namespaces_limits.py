@@ -36,7 +36,9 @@ def without_groups(plan: NamespacesPlan) -> NamespacesPlan:
     """The same bottle on a machine where no control group can be made."""
     cores = sorted(os.sched_getaffinity(0))
     is_root = os.geteuid() == 0
-    return replace(plan, limits=plan_limits(plan.spec.limits, (), slug=plan.slug, is_root=is_root, cores=cores))
+    return replace(
+        plan, limits=plan_limits(plan.spec.limits, (), slug=plan.slug, stage_dir=plan.stage_dir, is_root=is_root, cores=cores)
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from zlib import crc32
 
 from bot_bottle.backends.namespaces.cgroups import Group, plan_cgroups
@@ -14,9 +15,16 @@ MEMORY_FILES = GIB
 """Size of /tmp where memory has no limit."""
 
 
-def plan_limits(limits: Limits, groups: tuple[Group, ...], *, slug: str, is_root: bool, cores: Sequence[int]) -> LimitPlan:
+def group_name(slug: str, stage_dir: Path) -> str:
+    """The name of a bottle's control groups: slugs differ within one operator's state, and groups belong to the whole machine."""
+    return f"bot-bottle-{slug}-{crc32(str(stage_dir).encode()):08x}"
+
+
+def plan_limits(
+    limits: Limits, groups: tuple[Group, ...], *, slug: str, stage_dir: Path, is_root: bool, cores: Sequence[int]
+) -> LimitPlan:
     """Control groups where they can be had; otherwise what the kernel offers each process, and the keeper's watch."""
-    cgroup = plan_cgroups(limits, groups, name=f"bot-bottle-{slug}")
+    cgroup = plan_cgroups(limits, groups, name=group_name(slug, stage_dir))
     held = cgroup.controllers if cgroup is not None else frozenset()
     return LimitPlan(
         processes=limits.pids,

@@ -41,6 +41,7 @@ def prepare(shared: BottlePlan) -> NamespacesPlan:
         shared.spec.limits,
         usable_groups(),
         slug=shared.slug,
+        stage_dir=shared.stage_dir,
         is_root=os.geteuid() == 0,
         cores=sorted(os.sched_getaffinity(0)),
     )

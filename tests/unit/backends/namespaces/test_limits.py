@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from bot_bottle.backends.namespaces.cgroups import Group, cgroup_mounts, own_groups, plan_cgroups, texts, usable_groups
-from bot_bottle.backends.namespaces.limits import describe_limits, memory_files, plan_limits, some_cores
+from bot_bottle.backends.namespaces.limits import describe_limits, group_name, memory_files, plan_limits, some_cores
 from bot_bottle.backends.namespaces.watch import descendants, parent_of
 from bot_bottle.manifest.spec import Limits
 
 ALL = Limits(cpus=1.5, memory=2**30, pids=100)
+STAGE = Path("/home/me/.local/state/bot-bottle/bottles/s")
 SECOND = "35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
 
 
@@ -102,18 +103,22 @@ def test_limit_that_is_not_asked_for_makes_no_group() -> None:
     assert plan_cgroups(Limits(memory=None, pids=None), (group,), name="b") is None
 
 
+def test_bottles_of_the_same_name_in_two_homes_share_no_group() -> None:
+    assert group_name("tui", Path("/home/a/.local/state/tui")) != group_name("tui", Path("/home/b/.local/state/tui"))
+
+
 def test_without_groups_memory_is_watched_and_cores_are_bound() -> None:
-    plan = plan_limits(ALL, (), slug="s", is_root=False, cores=range(8))
+    plan = plan_limits(ALL, (), slug="s", stage_dir=STAGE, is_root=False, cores=range(8))
     assert (plan.watched_memory, plan.processes, plan.watched_processes, len(plan.cores)) == (2**30, 100, None, 2)
 
 
 def test_processes_of_root_are_watched_for_the_kernel_does_not_hold_them() -> None:
-    assert plan_limits(ALL, (), slug="s", is_root=True, cores=range(8)).watched_processes == 100
+    assert plan_limits(ALL, (), slug="s", stage_dir=STAGE, is_root=True, cores=range(8)).watched_processes == 100
 
 
 def test_groups_leave_nothing_to_watch() -> None:
     group = Group(folder=Path("/g"), version=2, controllers=frozenset({"cpu", "memory", "pids"}))
-    plan = plan_limits(ALL, (group,), slug="s", is_root=True, cores=range(8))
+    plan = plan_limits(ALL, (group,), slug="s", stage_dir=STAGE, is_root=True, cores=range(8))
     assert (plan.watched_memory, plan.watched_processes, plan.cores) == (None, None, ())
 
 
@@ -133,7 +138,7 @@ def test_files_in_memory_get_half_of_it(memory: int | None, size: int) -> None:
 @pytest.mark.parametrize("is_root", [True, False])
 def test_every_limit_is_described_with_its_reason(is_root: bool) -> None:
     limits = Limits(cpus=1, memory=1, pids=1, disk=1)
-    lines = describe_limits(limits, plan_limits(limits, (), slug="s", is_root=is_root, cores=range(4)))
+    lines = describe_limits(limits, plan_limits(limits, (), slug="s", stage_dir=STAGE, is_root=is_root, cores=range(4)))
     assert [line.label for line in lines] == ["memory", "processes", "cpus", "disk"]
     assert all(line.why for line in lines)
 
