@@ -25,7 +25,7 @@ _RUN = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}(?:(?:\r?\n|\\r\\n|\\n)[A-Za-z0-9+/_-
 _BREAK = re.compile(rb"[\r\n]+|\\r|\\n")
 _HEX = re.compile(rb"[0-9a-fA-F]{16,}")
 _STRAY = {1: 1, 3: 1, 6: 1}
-_WORDS = re.compile(rb"(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+|[0-9]++|[/_+-])++")
+_WORDS = re.compile(rb"(?>(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+|[0-9]++|[/_+-])+)")
 """Names and paths of programs: no small letter stands alone. Of random base64, 20 characters look so once in a hundred times, 40
 once in ten thousand; capitals with digits may be base32, digits may be hexadecimal, and both are looked at."""
 

@@ -24,13 +24,13 @@ Fields = list[tuple[str, str]]
 
 _MARK = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _FIELD = rf"{_MARK}++:[\t\x20-\x7e\x80-\xff]*+\r\n"
-_REQUEST = re.compile(rf"({_MARK}{{1,32}}+) ([\x21-\x7e]++) HTTP/1\.([01])\r\n((?:{_FIELD})*+)\r\n")
-_RESPONSE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9]{{2}})(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n((?:{_FIELD})*+)\r\n")
+_REQUEST = re.compile(rf"({_MARK}{{1,32}}+) ([\x21-\x7e]++) HTTP/1\.([01])\r\n((?:{_FIELD})*)\r\n")
+_RESPONSE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9]{{2}})(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n((?:{_FIELD})*)\r\n")
 _LENGTH = re.compile(rf"[0-9]{{1,{LENGTH_DIGITS}}}")
 _STRICT_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})")
 _LOOSE_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?")
-_TRAILERS = re.compile(rf"(?:{_FIELD})*+".encode("latin-1"))
-_SPLIT = re.compile(r"([^:\r\n]++):[\t ]*+((?:[^\t \r\n]++|[\t ]++(?![\r\n]))*+)[\t ]*+\r\n")
+_TRAILERS = re.compile(rf"(?:{_FIELD})*".encode("latin-1"))
+_SPLIT = re.compile(r"([^:\r\n]++):[\t ]*+((?:[^\t \r\n]++|[\t ]++(?![\r\n]))*)[\t ]*+\r\n")
 _FRAMING_NAMES = frozenset({"host", "content-length", "transfer-encoding", "connection", "trailer", "upgrade"})
 _LOOKED_AT = _FRAMING_NAMES | {"expect"}
 
