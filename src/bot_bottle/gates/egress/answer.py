@@ -4,7 +4,7 @@ Texts may hold what the bottle or a server sent; JSON with ASCII escapes makes t
 """
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot_bottle.gates.egress.compose import response_bytes
 from bot_bottle.manifest.spec import Rule
@@ -41,8 +41,7 @@ class Refusal:
         return self.by or (self.rule.where if self.rule is not None else None)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What a refusal or event is about, as far as it is known; texts are safe to show."""
 
     host: str = ""

@@ -4,6 +4,7 @@ CONNECT authority, Host and target must agree; the tunnel's TLS name is compared
 """
 
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from bot_bottle.errors import Refused
 from bot_bottle.gates.egress import compose
@@ -36,8 +37,7 @@ class Authority:
         return authority_text(self.host, self.port, default_port=443 if self.scheme == "https" else 80)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """The question, and what of the head goes on when the answer is yes."""
 
     request: Request
@@ -142,8 +142,9 @@ def name_mismatch(hello: Hello, tunnel: Authority) -> Refusal | None:
 
 
 def subject_of_request(request: Request) -> Subject:
-    """What an answer or event says about a request that was read."""
-    return Subject(host=request.host, port=request.port, method=request.method, path=shown(request.path, limit=SHOWN_PATH))
+    """What an answer or event says about a request that was read; a canonical path is printable ASCII already."""
+    path = request.path if len(request.path) <= SHOWN_PATH else f"{request.path[:SHOWN_PATH]}…"
+    return Subject(host=request.host, port=request.port, method=request.method, path=path)
 
 
 def subject_of(head: RequestHead | None, tunnel: Authority | None, asked: Put | None = None) -> Subject:

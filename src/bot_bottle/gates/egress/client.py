@@ -166,27 +166,27 @@ class Client:
         if isinstance(asked, Refusal):
             self._refuse(self._mismatch or asked, self._subject(head))
             return
-        subject = self._subject(head, asked)
         if self._mismatch is not None:
-            self._refuse(self._mismatch, subject)
+            self._refuse(self._mismatch, self._subject(head, asked))
             return
         gate = self._gate
         verdict = decide(asked.request, gate.settings.policy)
         if isinstance(verdict, Denied):
             refusal = Refusal(status=403, why=verdict.why, rule=verdict.rule, hint=verdict.hint)
-            self._refuse(refusal, subject, keeps=head.keeps_alive and not head.has_body)
+            self._refuse(refusal, self._subject(head, asked), keeps=head.keeps_alive and not head.has_body)
             return
         limit = gate.bounds.body_limit if verdict.rule.max_body is None else min(verdict.rule.max_body, gate.bounds.body_limit)
         if head.length is not None and head.length > limit:
-            self._refuse(Refusal(status=413, why=f"The body is larger than {limit} bytes."), subject)
+            self._refuse(Refusal(status=413, why=f"The body is larger than {limit} bytes."), self._subject(head, asked))
             return
         self._body_limit = limit
         try:
             self._begin(asked, verdict)
         except Refused as refused:
-            self._refuse(Refusal(status=403, why=refused.what), subject)
+            self._refuse(Refusal(status=403, why=refused.what), self._subject(head, asked))
         except Stopped as stopped:
-            self._refuse(Refusal(status=403, why=stopped.why, by=stopped.rule, advice=stopped.hint), subject)
+            refusal = Refusal(status=403, why=stopped.why, by=stopped.rule, advice=stopped.hint)
+            self._refuse(refusal, self._subject(head, asked))
 
     def _begin(self, asked: Put, verdict: Allowed) -> None:
         """Set credentials and let the request go. Refused or Stopped when it may not."""

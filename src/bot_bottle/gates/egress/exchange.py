@@ -4,7 +4,7 @@ The upstream server is not trusted: what it answers is parsed, framed anew, and 
 """
 
 import asyncio
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bot_bottle.errors import Refused
 from bot_bottle.gates.base import Inspection, Stopped
@@ -27,7 +27,7 @@ from bot_bottle.gates.egress.framing import (
 from bot_bottle.gates.egress.rules import Request
 from bot_bottle.gates.egress.scrub import Scrubber
 from bot_bottle.gates.egress.stream import HIGH_WATER, Stream
-from bot_bottle.record import dataclass, field
+from bot_bottle.record import dataclass
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Idempotent methods (RFC 9110, 9.2.2): sent again when a kept connection turns out to be closed."""
@@ -42,15 +42,14 @@ class Traffic:
     bytes_in: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """An allowed request: as the policy saw it, as it was framed, and as it is sent."""
 
     request: Request
     head: RequestHead
     target: str
     authority: str
-    dressed: Dressed = field(repr=False)
+    dressed: Dressed
     origin: Origin
 
 

@@ -7,8 +7,7 @@ Nothing read here is relayed: messages are written anew from these records by `c
 """
 
 import re
-
-from bot_bottle.record import dataclass
+from typing import NamedTuple
 
 HEAD_LIMIT = 64 * 1024
 """Bytes in one head: above the 32 KB that the largest common servers take, so that no honest client meets it."""
@@ -44,8 +43,7 @@ class Malformed(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """One request head. `length` is None without a Content-Length; at most one of `length` and `chunked` is set."""
 
     method: str
@@ -70,8 +68,7 @@ class RequestHead:
         return self.minor == 1 and "close" not in self.options
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResponseHead:
+class ResponseHead(NamedTuple):
     """One response head. Without length and chunked the body ends with the connection, if the status has a body."""
 
     status: int

@@ -25,9 +25,14 @@ LINGER_LIMIT = 4 * 1024 * 1024
 """How long, and for how many bytes, a finished connection still reads: closing with unread bytes makes the kernel send a reset,
 which can destroy the answer on its way (RFC 9112, 9.6)."""
 
+PLAIN_SIZE = READ_SIZE + RECORD_SIZE
+
 _scratch = bytearray(READ_SIZE)
 _window = memoryview(_scratch)
-# One buffer for every read of the process: the loop is one thread and nothing keeps a view of it.
+_plain = bytearray(PLAIN_SIZE)
+_plain_window = memoryview(_plain)
+# Buffers for every read of the process: the loop is one thread and nothing keeps a view of them. Reading TLS into one takes half
+# the time of having an object made for each record.
 
 
 class Owner(Protocol):
@@ -191,30 +196,34 @@ class Stream:
         """Hand over everything that can be decrypted, in one piece."""
         tls, incoming = self._tls, self._incoming
         assert tls is not None
-        parts = []
-        clean_end = False
+        size = 0
+        is_over = False
         try:
-            while True:
-                part = tls.read(RECORD_SIZE)
-                if not part:
-                    clean_end = True
+            while size <= PLAIN_SIZE - RECORD_SIZE:
+                read = int(tls.read(RECORD_SIZE, _plain_window[size:]))  # a count, whatever the type stubs say
+                if not read:
+                    is_over = True
                     break
-                parts.append(part)
+                size += read
                 if not incoming.pending and not tls.pending():
                     break
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            clean_end = True
+            is_over = True
         except ssl.SSLError:
             self._broken()
             return
         if self._outgoing.pending:
             self._send(self._outgoing.read())
-        if parts:
-            self._owner.received(parts[0] if len(parts) == 1 else b"".join(parts))
-        if clean_end and not self.closed:
+        if size:
+            self._owner.received(bytes(_plain_window[:size]))
+        if self.closed:
+            return
+        if is_over:
             self._tell_end(clean=True)
+        elif self._tls is not None and (incoming.pending or tls.pending()) and size > PLAIN_SIZE - RECORD_SIZE:
+            self._decrypt()
 
     def _shake(self) -> None:
         tls, done = self._tls, self._handshake
