@@ -6,6 +6,7 @@ the other end of its link. Secrets come over the link and stay in memory.
 """
 
 import asyncio
+import gc
 import importlib
 import json
 import os
@@ -164,6 +165,7 @@ async def _serve(
         if isinstance(gate, Later):
             gate.preload()
     _say(link, {"type": "ready", "gates": list(listeners)})
+    gc.freeze()  # what was made until now lives as long as the process: the collector need not look at it again
     try:
         done, _ = await asyncio.wait({*tasks, ended, crash}, return_when=asyncio.FIRST_COMPLETED)
         if ended in done:  # nobody owns the bottle any more: end at once, the kernel closes every connection
