@@ -1,6 +1,7 @@
 """One connection to the keeper: frames in and out without ever blocking it. A client that stops reading is dropped."""
 
 import array
+import contextlib
 import json
 import os
 import socket
@@ -84,17 +85,25 @@ class Peer:
         self._outgoing += len(body).to_bytes(4, "big") + body
         self.flush()
         if len(self._outgoing) > BACKLOG_LIMIT:
-            self.close()
+            self._give_up()
 
     def flush(self) -> None:
-        """Write what the socket takes now; closes itself when the other end is gone."""
+        """Write what the socket takes now; drops it when the other end is gone."""
         try:
             while self._outgoing:
                 del self._outgoing[: self._channel.send(self._outgoing)]
         except BlockingIOError:
             return
         except OSError:
-            self.close()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Write no more. The socket stays open until `read` sees its end, so that its number cannot be taken meanwhile:
+        a selector still knows it by that number.
+        """
+        self._outgoing.clear()
+        with contextlib.suppress(OSError):
+            self._channel.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the socket and every descriptor not taken; harmless twice."""
