@@ -75,26 +75,28 @@ class Keeper:
             with contextlib.ExitStack() as undo:
                 self._launch(undo)
                 self._loop()
-        except BottleError as error:
-            tidy(self._plan.stage_dir, origin=self._plan.spec.workspace.path, mode=self._plan.spec.workspace.mode)
-            self._write_plan()
-            self._record("failed", int(error.exit_code), error.what)
-            self._tell(
-                {
-                    "type": "failed",
-                    "what": error.what,
-                    "facts": list(error.facts),
-                    "next": error.next,
-                    "code": int(error.exit_code),
-                }
-            )
-            return
+        except (BottleError, OSError) as error:
+            told = error if isinstance(error, BottleError) else BottleError("The bottle could not be made.", facts=(str(error),))
+            if self._ending is None:
+                self._fail(told)
+                return
+            code, why = self._ending  # the agent's result stands, whatever could not be cleaned up after it
+            left = f"not all of it could be cleaned up: {' '.join((told.what, *told.facts))}"
+            self._ending = (code, f"{why}; {left}" if why else left)
         code, why = self._ending or (int(ExitCode.FAILED), "it ended without a word")
         changed = tidy(self._plan.stage_dir, origin=self._plan.spec.workspace.path, mode=self._plan.spec.workspace.mode)
         self._record("ended", code, why)
         self._tell({"type": "ended", "code": code, "why": why, "changed": changed})
         for peer in self._stoppers:
             peer.send({"type": "stopped", "code": code})
+
+    def _fail(self, error: BottleError) -> None:
+        """There is no bottle: record why and say it."""
+        tidy(self._plan.stage_dir, origin=self._plan.spec.workspace.path, mode=self._plan.spec.workspace.mode)
+        self._write_plan()
+        self._record("failed", int(error.exit_code), error.what)
+        told = {"what": error.what, "facts": list(error.facts), "next": error.next, "code": int(error.exit_code)}
+        self._tell({"type": "failed", **told})
 
     def _launch(self, undo: contextlib.ExitStack) -> None:
         plan, keeping = self._plan, self._keeping
