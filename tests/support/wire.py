@@ -173,6 +173,10 @@ class Scene:
         self._pins.append(ConnectTo(host=host, port=port, address="127.0.0.1", to_port=server.port))
         return server
 
+    def pin(self, place: ConnectTo) -> None:
+        """Have the gate dial this for a host."""
+        self._pins.append(place)
+
     def plan(
         self,
         *rules: Rule,
