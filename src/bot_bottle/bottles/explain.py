@@ -17,7 +17,7 @@ from bot_bottle.host import paths
 from bot_bottle.host.run import run
 from bot_bottle.manifest.read import Sources, load
 from bot_bottle.manifest.spec import BottleSpec
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, replace
 
 DEFAULT_PORT = {"https": 443, "http": 80, "wss": 443, "ws": 80}
 
@@ -55,8 +55,11 @@ def explain_with(spec: BottleSpec, request: Request, *, notices: tuple[str, ...]
     policy = compile_rules(spec.egress.rules)
     verdict = decide(request, policy)
     tunnel = admits_host(request.host, request.port, policy)
-    if request.scheme == "https" and isinstance(tunnel, Allowed) and tunnel.rule.passthrough:
+    is_unopened = request.scheme == "https" and isinstance(tunnel, Allowed) and tunnel.rule.passthrough
+    if is_unopened:
         verdict = tunnel
+    elif isinstance(verdict, Allowed) and verdict.rule.passthrough:
+        verdict = replace(verdict, rule=replace(verdict.rule, passthrough=False))
     spellings = readings(request.path)
     rules = [rule for rule in spec.egress.rules if host_matches(rule.host, request.host)]
     about = [compile_rule(rule) for rule in rules if not rule.deny or rule.scheme == request.scheme]
@@ -65,7 +68,7 @@ def explain_with(spec: BottleSpec, request: Request, *, notices: tuple[str, ...]
         request=request,
         verdict=verdict,
         rules=tuple(RuleSeen(where=one.rule.where, text=_text(one), misses=misses(one, request)) for one in about),
-        credentials=tuple(dict.fromkeys(bound)) if isinstance(verdict, Allowed) and not verdict.rule.passthrough else (),
+        credentials=tuple(dict.fromkeys(bound)) if isinstance(verdict, Allowed) and not is_unopened else (),
         notices=notices,
     )
 

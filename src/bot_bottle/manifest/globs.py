@@ -15,13 +15,15 @@ _FOLDED = _UNRESERVED | frozenset(_SPELLED.encode())
 def compile_glob(text: str, *, deny: bool = False) -> re.Pattern[str]:
     """The pattern for `fullmatch` on a folded path (`gates.egress.paths.readings`).
 
-    A deny ignores case, and `/a/**` in a deny covers `/a` too: servers that read both alike must not open a way round.
+    A deny ignores case and a last slash, and `/a/**` in a deny covers `/a` too: servers that read both alike must not open a
+    way round.
     """
     check_glob(text)
-    pattern = _pattern(text)
-    if deny and text.endswith("/**") and len(text) > 3:
-        pattern = f"(?:{pattern})|(?:{_pattern(text[:-3])})"
-    return re.compile(pattern, re.DOTALL | (re.IGNORECASE if deny else 0))
+    if not deny:
+        return re.compile(_pattern(text), re.DOTALL)
+    bare = text.rstrip("/")
+    folders = [bare, bare.removesuffix("/**")] if bare else [text]
+    return re.compile("|".join(f"(?:{_pattern(one)}/?)" for one in dict.fromkeys(folders) if one), re.DOTALL | re.IGNORECASE)
 
 
 def check_glob(text: str) -> None:

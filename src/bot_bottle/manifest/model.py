@@ -95,7 +95,8 @@ class RuleSection(Section):
     max_body: Body | None = None
     """The largest request body that an allow accepts, as 1MiB. Default: any."""
     deny: Flag | None = None
-    """True: what matches is refused, whatever other rules allow. Default: false."""
+    """True: what matches is refused, whatever other rules allow; its paths ignore case and a last slash, its GET covers HEAD.
+    Default: false."""
     passthrough: Flag | None = None
     """True: the TLS connection is not opened, for clients that pin a certificate. The gate then sees the host name only: no
     methods, no paths, no credentials, no search for secrets. Default: false."""

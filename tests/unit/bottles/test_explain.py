@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot_bottle.__main__ import run_verb
-from bot_bottle.bottles.explain import parse_url
+from bot_bottle.bottles.explain import explain_with, parse_url
 from bot_bottle.errors import BadUsage, Refused
+from bot_bottle.gates.egress.rules import Allowed, Denied
+from bot_bottle.manifest.spec import BottleSpec, Credential, Egress, FromEnv, Rule, Target, Workspace
 
 MANIFEST = """
 agent: shell
@@ -95,6 +97,25 @@ def test_the_explanation_can_be_read_by_a_script(check) -> None:  # type: ignore
     said = json.loads(text)
     assert (code, said["verdict"], said["rule"]) == (1, "deny", None)
     assert [one["where"] for one in said["rules"]] == ["bottle.yaml:5", "bottle.yaml:9"]
+
+
+def test_a_connection_that_a_deny_opens_is_not_said_to_pass_through(tmp_path: Path) -> None:
+    rules = (
+        Rule(host="pin.example.com", where="a", passthrough=True),
+        Rule(host="pin.example.com", where="b", deny=True, ports=(), paths=("/secret/**",)),
+    )
+    key = Credential(name="key", source=FromEnv(env="KEY"), to=(Target(host="pin.example.com"),), where="c")
+    spec = BottleSpec(
+        agent="shell",
+        backend="namespaces",
+        workspace=Workspace(path=tmp_path),
+        egress=Egress(rules=rules),
+        credentials=(key,),
+    )
+    said = explain_with(spec, parse_url("GET", "https://pin.example.com/x"))
+    assert isinstance(said.verdict, Allowed)
+    assert (said.verdict.rule.passthrough, said.credentials) == (False, ("key",))
+    assert isinstance(explain_with(spec, parse_url("GET", "https://pin.example.com/secret/x")).verdict, Denied)
 
 
 @pytest.mark.parametrize("url", ["api.example.com", "ftp://example.com/", "https://", "https:///x", "https://[::1/"])

@@ -3,6 +3,7 @@
 The bottle chooses what it asks and when it stops reading; the server's own numbers are believed where it gives them.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,11 +14,17 @@ from bot_bottle.gates.egress.usage import UsageReader, Used
 from bot_bottle.manifest.spec import Budget
 from bot_bottle.record import asdict
 
-COUNTED = ("/messages", "/chat/completions", "/responses")
+COUNTED = ("/messages", "/chat/completions", "/responses", "/responses/compact")
 """How the paths of the model APIs end whose answers report their tokens, behind whatever prefix a company's proxy has."""
 
-UNCOUNTED = ("/messages/batches", "/batches", "/complete", "/completions", "/realtime", "/embeddings", "/fine_tuning/jobs")
-"""Calls of the same APIs that cost money and report it later, elsewhere, or over a WebSocket."""
+UNCOUNTED = (
+    *("/messages/batches", "/batches", "/complete", "/completions", "/realtime", "/embeddings", "/fine_tuning/jobs"),
+    *("/images/generations", "/images/edits", "/audio/speech", "/audio/transcriptions", "/audio/translations", "/videos"),
+    *(":generatecontent", ":streamgeneratecontent", ":batchgeneratecontent", ":predict", ":rawpredict", ":streamrawpredict"),
+)
+"""Calls of these APIs, and of Google's, that cost money and report it later, elsewhere, over a WebSocket, or in another form."""
+
+_BEDROCK = re.compile(r"/model/[^/]+/(?:invoke|converse)(?:-with-response-stream|-stream|-with-bidirectional-stream)?")
 
 
 class Meter:
@@ -101,7 +108,7 @@ def model_call(request: Outbound) -> str | None:
     paths = [one.rstrip("/").lower() for one in readings(request.target.partition("?")[0])]
     if any(path.endswith(COUNTED) for path in paths):
         return "uncounted" if request.is_websocket else "counted"
-    return "uncounted" if any(path.endswith(UNCOUNTED) for path in paths) else None
+    return "uncounted" if any(path.endswith(UNCOUNTED) or _BEDROCK.search(path) for path in paths) else None
 
 
 class Metered(Inspection):

@@ -74,8 +74,14 @@ def compile_rule(rule: Rule) -> Compiled:
     literal = (ip_network(rule.host),) if is_address(rule.host) and not rule.deny else ()
     return Compiled(
         rule=rule,
-        methods=frozenset(method.upper() for method in rule.methods),
+        methods=_methods(rule),
         paths=tuple(compile_glob(path, deny=rule.deny) for path in rule.paths),
         query=frozenset(key.lower() if rule.deny else key for key in rule.query),
         permitted=(*literal, *(ip_network(block) for block in rule.addresses)),
     )
+
+
+def _methods(rule: Rule) -> frozenset[str]:
+    """A deny of GET covers HEAD, which is GET without the content (RFC 9110, 9.3.2); an allow means what it says."""
+    methods = frozenset(method.upper() for method in rule.methods)
+    return methods | {"HEAD"} if rule.deny and "GET" in methods else methods

@@ -11,7 +11,7 @@ from bot_bottle.gates.egress.covers import Compiled, Request, compile_rule
 from bot_bottle.gates.egress.paths import readings
 from bot_bottle.gates.egress.why import denied_by, hint, host_hint, nearest, no_rule_for_host
 from bot_bottle.manifest.spec import Rule
-from bot_bottle.record import dataclass, field
+from bot_bottle.record import dataclass, field, replace
 
 __all__ = ["Allowed", "Denied", "Policy", "Request", "Verdict", "admits_host", "compile_rules", "decide", "host_matches"]
 
@@ -42,11 +42,15 @@ Verdict = Allowed | Denied
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """Compiled rules by the name they are about: that very host, one label below it, any depth below it."""
+    """Compiled rules by the name they are about: that very host, one label below it, any depth below it.
+
+    `has_permits` says whether any of them permits an address that is not public; most policies need not look for one.
+    """
 
     exact: dict[str, tuple[Compiled, ...]]
     one_below: dict[str, tuple[Compiled, ...]]
     any_below: dict[str, tuple[Compiled, ...]]
+    has_permits: bool = False
 
     def for_host(self, host: str) -> Iterator[Compiled]:
         """The rules that speak of this host, the closest first."""
@@ -67,7 +71,8 @@ def compile_rules(rules: Sequence[Rule]) -> Policy:
     for rule in rules:
         group = any_below if rule.host.startswith("**.") else one_below if rule.host.startswith("*.") else exact
         group.setdefault(rule.host.lstrip("*").removeprefix("."), []).append(compile_rule(rule))
-    return Policy(exact=_frozen(exact), one_below=_frozen(one_below), any_below=_frozen(any_below))
+    permits = any(one.permitted for group in (exact, one_below, any_below) for every in group.values() for one in every)
+    return Policy(exact=_frozen(exact), one_below=_frozen(one_below), any_below=_frozen(any_below), has_permits=permits)
 
 
 def _frozen(group: dict[str, list[Compiled]]) -> dict[str, tuple[Compiled, ...]]:
@@ -87,7 +92,8 @@ def host_matches(pattern: str, host: str) -> bool:
 def admits_host(host: str, port: int, policy: Policy) -> Verdict:
     """Whether any https request to this host and port could be allowed: decides a CONNECT.
 
-    The rule is a passthrough one only when no deny speaks of the host: a deny of a path needs the connection opened.
+    The rule is a passthrough one only when no deny speaks of the host, since a deny of a path needs the connection opened, and
+    when it is as close to the host as any: `**.example.com` does not hide what a rule for `api.example.com` wants seen.
     """
     rules = [
         one for one in policy.for_host(host) if one.rule.scheme == "https" and (not one.rule.ports or port in one.rule.ports)
@@ -99,9 +105,11 @@ def admits_host(host: str, port: int, policy: Policy) -> Verdict:
     allows = [one for one in rules if not one.rule.deny]
     if not allows:
         return Denied(why=no_rule_for_host(host, port, _allowing(policy.for_host(host))), hint=host_hint(host, port))
-    through = [one for one in allows if one.rule.passthrough and not denies]
-    chosen = (through or [one for one in allows if not one.rule.passthrough] or allows)[0]
-    return Allowed(rule=chosen.rule, permitted=_permitted(allows))
+    closest = [one for one in allows if one.rule.host == allows[0].rule.host]
+    chosen = next((one for one in closest if one.rule.passthrough), allows[0]).rule
+    if denies and chosen.passthrough:
+        chosen = next((one.rule for one in allows if not one.rule.passthrough), replace(chosen, passthrough=False))
+    return Allowed(rule=chosen, permitted=_permitted(allows))
 
 
 def decide(request: Request, policy: Policy) -> Verdict:
@@ -117,7 +125,7 @@ def decide(request: Request, policy: Policy) -> Verdict:
                 found = one
     if found is None:
         return Denied(why=nearest(request, _allowing(policy.for_host(request.host))), hint=hint(request))
-    if found.permitted or len(policy.exact.get(request.host, ())) > 1 or policy.one_below or policy.any_below:
+    if policy.has_permits:
         same = (one for one in policy.for_host(request.host) if not one.rule.deny and _speaks(one.rule, request))
         return Allowed(rule=found.rule, permitted=_permitted(same))
     return Allowed(rule=found.rule)

@@ -220,6 +220,49 @@ def test_a_deny_of_a_path_opens_a_passthrough_connection() -> None:
     assert verdict.rule is other
 
 
+def test_a_deny_of_a_path_opens_the_connection_even_when_nothing_else_allows_the_host() -> None:
+    deny = Rule(host="**.example.com", where="c", deny=True, ports=(), paths=("/secret/**",))
+    policy = compile_rules([PASS, deny])
+    verdict = admits_host("pin.example.com", 443, policy)
+    assert isinstance(verdict, Allowed)
+    assert not verdict.rule.passthrough
+    assert isinstance(decide(ask("GET /secret/x", "pin.example.com"), policy), Denied)
+
+
+@pytest.mark.parametrize(
+    ("host", "passes"),
+    [("api.example.com", False), ("pin.example.com", True), ("a.b.example.com", True), ("c.example.com", False)],
+)
+def test_the_closest_pattern_says_whether_a_connection_is_opened(host: str, passes: bool) -> None:
+    rules = [
+        Rule(host="**.example.com", where="a", passthrough=True),
+        Rule(host="*.example.com", where="b"),
+        Rule(host="api.example.com", where="c", paths=("/v1/**",)),
+        PASS,
+    ]
+    for order in (rules, rules[::-1]):
+        verdict = admits_host(host, 443, compile_rules(order))
+        assert isinstance(verdict, Allowed)
+        assert verdict.rule.passthrough is passes
+
+
+@pytest.mark.parametrize(
+    "asked", ["GET /admin", "GET /admin/", "HEAD /admin", "GET /ADMIN/", "GET /x//admin", "GET /t/a", "GET /t/a/"]
+)
+def test_a_deny_covers_what_servers_read_alike(asked: str) -> None:
+    allow = Rule(host="h.example", where="a")
+    deny = Rule(host="h.example", where="d", deny=True, ports=(), methods=("GET",), paths=("/admin", "/x/admin", "/t/*/"))
+    policy = compile_rules([allow, deny])
+    assert isinstance(decide(ask(asked, "h.example"), policy), Denied)
+    assert isinstance(decide(ask("GET /administration", "h.example"), policy), Allowed)
+    assert isinstance(decide(ask("POST /admin", "h.example"), policy), Allowed)
+
+
+@pytest.mark.parametrize("glob", ["/", "/**", "/*"])
+def test_a_deny_of_the_root_covers_the_root(glob: str) -> None:
+    assert compile_glob(glob, deny=True).fullmatch("/")
+
+
 def test_of_two_rules_the_roomier_one_bounds_the_body() -> None:
     small, large = (Rule(host="h.example", where=str(size), max_body=size) for size in (10, 100))
     verdict = decide(ask("POST /", "h.example"), compile_rules([small, large]))
