@@ -23,6 +23,7 @@ SECTIONS = {
     "credentials[].from": "SecretSection",
     "credentials[].to": "TargetSection",
     "credentials[].to.basic": "BasicSection",
+    "credentials[].to.sigv4": "SignatureSection",
     "limits": "LimitsSection",
     "mounts[]": "MountSection",
     "budget": "BudgetSection",

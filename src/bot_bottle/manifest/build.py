@@ -164,6 +164,8 @@ def _target(row: TargetSection) -> Target:
         return replace(common, slot="basic", name=row.basic.user or "", format="{value}")
     if row.query:
         return replace(common, slot="query", name=row.query, format="{value}")
+    if row.sigv4:
+        return replace(common, slot="sigv4", name=row.sigv4.service, format=row.sigv4.region)
     header = row.header or "authorization"
     usual = "Bearer {value}" if header == "authorization" else "{value}"
     return replace(common, slot="header", name=header, format=row.format or usual)

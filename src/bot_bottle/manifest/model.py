@@ -185,6 +185,16 @@ class BasicSection(Section):
     """The user name; the secret is the password. Default: the secret itself is USER:PASSWORD."""
 
 
+class SignatureSection(Section):
+    """AWS Signature Version 4. The secret is an access key: ID:SECRET, ID:SECRET:TOKEN, or what `aws configure
+    export-credentials` prints. The bottle's client signs with any key; the gate signs anew."""
+
+    service: Name
+    """The service as signatures name it, such as `s3` or `sts`. A request signed for another one is refused."""
+    region: Name
+    """The region, such as `eu-central-1`. A request signed for another one is refused."""
+
+
 class TargetSection(Section):
     """The requests that get a credential, and the place in them. Without a place it is a bearer token."""
 
@@ -206,12 +216,15 @@ class TargetSection(Section):
     """`authorization: Basic …`."""
     query: Line | None = None
     """The query parameter that carries the secret, for services that know nothing better."""
+    sigv4: SignatureSection | None = None
+    """The request is signed for AWS. Bodies for services other than S3 need the header `x-amz-content-sha256`; signatures in the
+    query, server-side copies and chunks that are signed one by one are refused."""
 
     @model_validator(mode="after")
     def _one_slot(self) -> "TargetSection":
-        said = [key for key in ("header", "bearer", "basic", "query") if getattr(self, key) not in (None, False)]
+        said = [key for key in ("header", "bearer", "basic", "query", "sigv4") if getattr(self, key) not in (None, False)]
         if len(said) > 1:
-            allowed = "at most one of header, bearer, basic, query"
+            allowed = "at most one of header, bearer, basic, query, sigv4"
             raise Wrong("a credential goes to one place of a request", allowed=allowed, at=said[1])
         if self.format is not None and said and said != ["header"]:
             raise Wrong("a format belongs to a header", allowed="header and format, or neither", at="format")

@@ -12,7 +12,7 @@ AgentName = Literal["claude", "codex", "gemini", "opencode", "shell", "custom"]
 BackendName = Literal["namespaces", "gvisor", "docker", "smolmachines", "auto", "fake"]
 WorkspaceMode = Literal["bind", "copy", "clone"]
 Scheme = Literal["https", "http"]
-CredentialSlot = Literal["header", "basic", "query"]
+CredentialSlot = Literal["header", "basic", "query", "sigv4"]
 DlpEngine = Literal["builtin", "pipelock"]
 OnFind = Literal["block", "warn", "off"]
 OnFormat = Literal["block", "redact", "warn", "off"]
@@ -99,7 +99,8 @@ SecretSource = FromEnv | FromFile | FromCommand | FromKeyring
 class Target:
     """Which requests get the credential, and in which slot. `format` holds `{value}` once.
 
-    `name` is the header's or query parameter's name; for the slot "basic" it is the user name (RFC 7617).
+    `name` is the header's or query parameter's name; for the slot "basic" it is the user name (RFC 7617); for "sigv4" it is the
+    AWS service, and `format` the region.
     """
 
     host: str

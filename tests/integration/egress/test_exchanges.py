@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import hmac
 import os
 import queue
 import socket
@@ -14,7 +15,8 @@ import pytest
 from wire import HOST, WAIT_S, Answer, Echo, Scene, allow, credential, deny, header, read_answer, read_exactly, read_head
 
 from bot_bottle.gates.egress.compose import websocket_accept
-from bot_bottle.manifest.spec import Credential
+from bot_bottle.manifest.spec import Credential, Target
+from bot_bottle.record import replace
 
 GET = f"GET /v1/x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
 SECRET = "sk-live-0123456789abcdef/+=="
@@ -341,6 +343,40 @@ def test_an_encoded_answer_to_a_credential_is_refused(stage: Scene) -> None:
     stage.serve(talk)
     stage.start(stage.plan(allow(), credentials=(credential(),)), values={"key": SECRET})
     assert stage.ask(GET).status == 502
+
+
+def test_a_request_to_aws_is_signed_anew_over_what_the_server_gets(stage: Scene) -> None:
+    echo = Echo()
+    stage.serve(echo)
+    aws = replace(credential(), to=(Target(host=HOST, slot="sigv4", name="s3", format="us-east-1"),))
+    stage.start(stage.plan(allow(), credentials=(aws,)), values={"key": f"AKIDEXAMPLE:{SECRET}"})
+    scope = "us-east-1/s3/aws4_request"
+    mine = f"Authorization: AWS4-HMAC-SHA256 Credential=none/20130524/{scope}, SignedHeaders=host, Signature=00"
+    answer = stage.ask(f"GET /a%20b?z=1&a=2 HTTP/1.1\r\nHost: {HOST}\r\nX-Amz-Meta-A: 1\r\n{mine}\r\n\r\n".encode())
+    assert answer.status == 200, answer.body
+    stamp = header(echo.heads[0], "x-amz-date") or ""
+    empty = hashlib.sha256(b"").hexdigest()
+    names = "host;x-amz-content-sha256;x-amz-date;x-amz-meta-a"
+    fields = [f"host:{header(echo.heads[0], 'host')}", f"x-amz-content-sha256:{empty}", f"x-amz-date:{stamp}", "x-amz-meta-a:1"]
+    canonical = "\n".join(["GET", "/a%20b", "a=2&z=1", *fields, "", names, empty])
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    key = f"AWS4{SECRET}".encode()
+    for part in (stamp[:8], *scope.split("/"), f"AWS4-HMAC-SHA256\n{stamp}\n{stamp[:8]}/{scope}\n{digest}"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    proof = f"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{stamp[:8]}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
+    assert header(echo.heads[0], "authorization") == proof
+    assert SECRET.encode() not in echo.heads[0]
+
+
+def test_a_copy_of_another_object_is_not_signed(stage: Scene) -> None:
+    aws = replace(credential(), to=(Target(host=HOST, slot="sigv4", name="s3", format="us-east-1"),))
+    stage.serve(echo := Echo())
+    stage.start(stage.plan(allow(), credentials=(aws,)), values={"key": f"AKIDEXAMPLE:{SECRET}"})
+    copying = f"PUT /mine HTTP/1.1\r\nHost: {HOST}\r\nX-Amz-Copy-Source: /other/x\r\nContent-Length: 0\r\n\r\n"
+    answer = stage.ask(copying.encode())
+    assert answer.status == 403
+    assert b"does not sign it" in answer.body
+    assert echo.heads == []
 
 
 def test_a_redirect_carries_no_credential_to_another_host(stage: Scene) -> None:

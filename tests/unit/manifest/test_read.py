@@ -110,6 +110,8 @@ def test_a_deny_without_ports_and_scheme_covers_all_of_them(repository: Path) ->
         ("{host: a.example.com, header: authorization}", Target(host="a.example.com", format="Bearer {value}")),
         ('{host: a.example.com, header: authorization, format: "x {value}"}', Target(host="a.example.com", format="x {value}")),
         ("{host: a.example.com, basic: {user: joe}}", Target(host="a.example.com", slot="basic", name="joe")),
+        ("{host: a.example.com, sigv4: {service: s3, region: eu-central-1}}",
+         Target(host="a.example.com", slot="sigv4", name="s3", format="eu-central-1")),
         ("{host: a.example.com, query: key}", Target(host="a.example.com", slot="query", name="key")),
         ('[{host: a.example.com, ports: [8443], paths: ["/v1/**"], methods: [GET], query: key}]',
          Target(host="a.example.com", ports=(8443,), paths=("/v1/**",), methods=("GET",), slot="query", name="key")),

@@ -5,6 +5,7 @@ The bottle controls every byte that is read here: names, framing, timing, volume
 
 import asyncio
 import socket
+import time
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -198,6 +199,9 @@ class Client:
             bindings=gate.settings.bindings,
             values=gate.values,
             plain_ok=gate.dialler.is_pinned_to_loopback(request.host, request.port),
+            authority=asked.authority,
+            has_body=head.has_body,
+            at=time.time(),
         )
         target = request.path if dressed.raw_query is None else f"{request.path}?{dressed.raw_query}"
         origin = Origin(scheme=request.scheme, host=request.host, port=request.port, permitted=verdict.permitted)

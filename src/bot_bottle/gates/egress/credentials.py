@@ -14,6 +14,7 @@ from bot_bottle.errors import Refused
 from bot_bottle.gates.egress.covers import Request
 from bot_bottle.gates.egress.paths import readings, without_keys
 from bot_bottle.gates.egress.rules import host_matches
+from bot_bottle.gates.egress.sigv4 import Call, read_key, sign
 from bot_bottle.manifest.globs import compile_glob
 from bot_bottle.manifest.spec import Credential, Target
 from bot_bottle.record import dataclass, field
@@ -88,11 +89,15 @@ def apply(
     values: Mapping[str, str],
     plain_ok: bool = False,
     placeholder: str = PLACEHOLDER,
+    authority: str = "",
+    has_body: bool = False,
+    at: float = 0.0,
 ) -> Dressed:
     """Set each bound credential in its slot, in place of whatever stands there and of every other sign of identity.
 
     Refused: a bound credential over plain http, unless `plain_ok` (the operator pinned the host to loopback); a value that is
     missing or that no header can hold; a placeholder that is left in a request to which no credential is bound.
+    A signature also covers `authority` and `at`, the time in seconds since 1970, and depends on whether the request `has_body`.
     """
     spellings = readings(request.path)
     bound = [one for one in bindings if one.covers(request, spellings)]
@@ -101,8 +106,11 @@ def apply(
         return Dressed(headers=tuple(headers), raw_query=raw_query, names=(), values=())
     if request.scheme != "https" and not plain_ok:
         raise Refused(f"The credential “{bound[0].credential}” is not sent by plain http; use https.")
-    kept, used = [(name, text) for name, text in headers if _folded(name) not in IDENTITIES], {}
+    kept = [(name, text) for name, text in headers if _folded(name) not in IDENTITIES]
+    used: dict[str, tuple[str, ...]] = {}
     for one in bound:
+        if one.target.slot == "sigv4":
+            continue
         value = _value(one, values)
         if one.target.slot == "query":
             raw_query = _set_query(raw_query, one.target, value)
@@ -110,8 +118,16 @@ def apply(
             name, text = header_of(one.target, value)
             kept = [(other, held) for other, held in kept if _folded(other) != _folded(name)]
             kept.append((name, text))
-        used[one.credential] = value
-    return Dressed(headers=tuple(kept), raw_query=raw_query, names=tuple(used), values=tuple(used.values()))
+        used[one.credential] = (value,)
+    call = Call(method=request.method, authority=authority, path=request.path, raw_query=raw_query, has_body=has_body)
+    for one in bound:
+        if one.target.slot == "sigv4":  # last: it signs what the others set
+            key = read_key(_present(one, values))
+            written = [*kept, *(pair for pair in headers if _folded(pair[0]) == "authorization")]
+            kept = list(sign(call, written, key=key, service=one.target.name, region=one.target.format, at=at))
+            used[one.credential] = (key.secret, key.token) if key.token else (key.secret,)
+    secrets = tuple(value for many in used.values() for value in many)
+    return Dressed(headers=tuple(kept), raw_query=raw_query, names=tuple(used), values=secrets)
 
 
 def header_of(target: Target, value: str) -> tuple[str, str]:
@@ -133,10 +149,15 @@ def _set_query(raw_query: str | None, target: Target, value: str) -> str:
     return f"{rest}&{pair}" if rest else pair
 
 
-def _value(binding: Binding, values: Mapping[str, str]) -> str:
+def _present(binding: Binding, values: Mapping[str, str]) -> str:
     value = values.get(binding.credential)
     if value is None:
         raise Refused(f"The gate has no value for the credential “{binding.credential}”.")
+    return value
+
+
+def _value(binding: Binding, values: Mapping[str, str]) -> str:
+    value = _present(binding, values)
     if not _HEADER_VALUE.fullmatch(value):
         raise Refused(f"The value of the credential “{binding.credential}” is empty or has characters that no header can hold.")
     return value

@@ -138,3 +138,31 @@ def test_a_missing_value_fails_closed() -> None:
 
 def test_nothing_shows_a_value() -> None:
     assert VALUE not in repr(dress(headers=(("a", "b"),)))
+
+
+AWS = replace(BEARER, paths=(), methods=(), slot="sigv4", name="s3", format="us-east-1")
+
+
+def test_a_signature_replaces_the_agents_and_both_secret_parts_are_scrubbed() -> None:
+    mine = (("Authorization", "AWS4-HMAC-SHA256 mine"), ("X-Amz-Security-Token", "mine"), ("accept", "*/*"))
+    dressed = dress(AWS, headers=mine, value="AKIDEXAMPLE:s3cr3t:t0k3n")
+    sent = dict(dressed.headers)
+    assert sent["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/19700101/us-east-1/s3/aws4_request, ")
+    assert sent["x-amz-security-token"] == "t0k3n"
+    assert "mine" not in str(dressed.headers)
+    assert (dressed.names, dressed.values) == (("key",), ("s3cr3t", "t0k3n"))
+
+
+def test_a_signature_for_another_region_is_refused_although_the_header_would_be_dropped() -> None:
+    with pytest.raises(Refused, match="another service or region"):
+        dress(
+            AWS,
+            headers=(("Authorization", "AWS4-HMAC-SHA256 Credential=x/20130524/eu-west-1/s3/aws4_request"),),
+            value="AKID:s3cr3t",
+        )
+
+
+@pytest.mark.parametrize("value", ["", "AKID", "AKID:s\r\nx"])
+def test_a_malformed_access_key_is_refused_unsaid(value: str) -> None:
+    with pytest.raises(Refused, match="AWS credential"):
+        dress(AWS, value=value)
