@@ -543,6 +543,13 @@ def test_passthrough_checks_the_name(stage: Scene, name: str | None) -> None:
     assert [event["verdict"] for event in stage.decisions()] == ["deny"]
 
 
+def test_a_deny_of_a_path_binds_on_a_host_that_is_else_passed_through(stage: Scene) -> None:
+    server = stage.serve(Echo())
+    stage.start(stage.plan(allow(passthrough=True), allow(deny=True, ports=(), paths=("/v1/**",))))
+    answer = stage.ask(GET)
+    assert (answer.status, server.accepted) == (403, 0)
+
+
 def test_the_upstream_proxy_is_asked_for_the_name(stage: Scene) -> None:
     echo = Echo()
     server = stage.serve(echo)
