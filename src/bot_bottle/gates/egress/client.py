@@ -93,9 +93,7 @@ class Client:
 
     def ended(self, *, clean: bool) -> None:
         """The bottle closed the connection: nobody waits for the answer."""
-        if self._exchange is not None:
-            self._note_done("the bottle closed the connection")
-        self.end()
+        self.end("the bottle closed the connection")
 
     def drained(self) -> None:
         """What the bottle was sent has left."""
@@ -121,16 +119,16 @@ class Client:
         """The rules changed: end what they no longer allow."""
         policy = self._gate.settings.policy
         if self._exchange is not None and isinstance(decide(self._exchange.asked.request, policy), Denied):
-            self._note_done("the policy changed")
-            self.end()
+            self.end("the policy changed")
         elif self._relay is not None and not self._relay.is_allowed(policy):
             self._relay.end("the policy changed")
 
-    def end(self) -> None:
+    def end(self, why: str = "the gate ended it") -> None:
         """Close at once, with whatever is under way."""
         if self._relay is not None:
-            self._relay.end("ended by the gate")
+            self._relay.end(why)
         if self._exchange is not None:
+            self._note_done(why)
             self._exchange.abort()
             self._exchange = None
         self._phase = Phase.OVER
