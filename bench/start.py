@@ -34,7 +34,9 @@ def main() -> int:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         project = home / "project"
         project.mkdir()
-        peers: dict[str, list[str]] = {"bot-bottle": [sys.executable, "-m", "bot_bottle", "run", "-q", "shell", "--", "true"]}
+        script = Path(sys.executable).with_name("bot-bottle")  # what a user types, where it is installed
+        program = [str(script)] if script.exists() else [sys.executable, "-m", "bot_bottle"]
+        peers: dict[str, list[str]] = {"bot-bottle": [*program, "run", "-q", "shell", "--", "true"]}
         if shutil.which("bwrap"):
             peers["bwrap"] = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
         peers |= srt()

@@ -1,5 +1,6 @@
 """Errors become exit codes here and nowhere else."""
 
+import os
 import sys
 
 from bot_bottle.errors import BottleError, ExitCode
@@ -33,8 +34,9 @@ def start_quickly(words: list[str]) -> int:
     from bot_bottle.cli.run import run_bottle
 
     code = run_bottle(**options)
-    gc.enable()
-    return code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # nothing is left to finish, and taking an interpreter apart takes 4 ms
 
 
 def run_verb() -> int:

@@ -31,7 +31,9 @@ def start_bundle() -> IdleBundle:
     package = str(Path(__file__).resolve().parents[2])
     here = os.path.realpath(os.getcwd())  # `python -m` puts the operator's folder first; nothing of it is imported there
     search_path = [package, *(entry for entry in sys.path if entry and os.path.realpath(entry) not in (here, package))]
-    code = f"import sys; sys.path[:0] = {search_path!r}; from bot_bottle.gates.bundle import main; main()"
+    code = (
+        f"import gc; gc.disable(); import sys; sys.path[:0] = {search_path!r}; from bot_bottle.gates.bundle import main; main()"
+    )
     with theirs:
         process = spawn(
             LongCommand(

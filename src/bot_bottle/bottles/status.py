@@ -137,9 +137,18 @@ def remove_tree(folder: Path) -> None:
         folder.rename(doomed)
     except FileNotFoundError:
         return
-    for parent, folders, _ in os.walk(doomed):
+    try:
+        rmtree(doomed)
+    except PermissionError:
+        _take_rights_back(doomed)
+        rmtree(doomed)
+
+
+def _take_rights_back(folder: Path) -> None:
+    """The agent may have made folders that not even their owner can open."""
+    folder.chmod(0o700)
+    for parent, folders, _ in os.walk(folder):
         for name in folders:
             child = os.path.join(parent, name)
             if not os.path.islink(child):
                 os.chmod(child, 0o700)
-    rmtree(doomed)

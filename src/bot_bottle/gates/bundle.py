@@ -165,6 +165,7 @@ async def _serve(
         if isinstance(gate, Later):
             gate.preload()
     _say(link, {"type": "ready", "gates": list(listeners)})
+    gc.enable()  # off while it imported, by the command that started it
     gc.freeze()  # what was made until now lives as long as the process: the collector need not look at it again
     try:
         done, _ = await asyncio.wait({*tasks, ended, crash}, return_when=asyncio.FIRST_COMPLETED)
