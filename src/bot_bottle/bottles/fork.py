@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +38,8 @@ def fork_keeper(keeping: Callable[[Streams | TtySize], Keeping], *, terminal: Tt
             keeper.run()
             code = 0
         except BaseException:  # noqa: BLE001  # the child's last words go to keeper.log; it must never run the CLI's code
+            import traceback
+
             traceback.print_exc()
         finally:
             sys.stderr.flush()

@@ -104,7 +104,8 @@ class Keeper:
         undo.callback(bundle.end)
         bundle.configure(plan, keeping.secrets)
         keeping.prepare_workspace()
-        certifying = Side(lambda: certify(plan))
+        # importing its library holds the interpreter, so bubblewrap is started first
+        certifying = Side(lambda: certify(plan), delay_s=0.008)
         try:
             running = undo.enter_context(keeping.backend.launch(plan, bundle))
         finally:

@@ -2,14 +2,19 @@
 
 import os
 import re
+from collections.abc import Callable
 
 from bot_bottle.manifest.spec import BottleSpec
 
 
-def make_slug(spec: BottleSpec) -> str:
-    """A fresh name such as `claude-shop-7f3a`."""
+def make_slug(spec: BottleSpec, *, taken: Callable[[str], bool]) -> str:
+    """A fresh name such as `claude-shop-7f3a`; records of ended bottles keep theirs for a while, so some are taken."""
     folder = re.sub(r"[^a-z0-9]+", "-", spec.workspace.path.name.lower()).strip("-")[:24].strip("-") or "work"
-    return f"{spec.agent}-{folder}-{os.urandom(2).hex()}"
+    for size in (2, 2, 3, 4):
+        name = f"{spec.agent}-{folder}-{os.urandom(size).hex()}"
+        if not taken(name):
+            return name
+    return f"{spec.agent}-{folder}-{os.urandom(5).hex()}"
 
 
 def guest_folder(name: str) -> str:

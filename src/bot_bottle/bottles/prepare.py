@@ -8,7 +8,7 @@ from pathlib import Path
 from bot_bottle.agents.base import CA_VARIABLES, AgentProvider, Installed, Provisioning
 from bot_bottle.backends.base import Backend
 from bot_bottle.bottles.names import guest_folder
-from bot_bottle.gates.egress.authority import find_roots, merge_roots
+from bot_bottle.gates.egress.roots import find_roots, merge_roots
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import AgentProvision, BottlePlan

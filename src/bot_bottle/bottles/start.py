@@ -72,7 +72,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
         presets = resolve_presets(loaded.spec.egress.presets, host=host, run=run, cache=paths.cache_dir())
         spec = complete(loaded, agent, presets, host)
         workspace.check_workspace(spec.workspace.path)
-        slug = asked.slug or make_slug(spec)
+        slug = asked.slug or make_slug(spec, taken=lambda name: paths.bottle_dir(name).exists())
         with claimed(slug) as stage_dir:
             plan = prepare(
                 spec,

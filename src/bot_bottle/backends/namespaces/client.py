@@ -8,7 +8,9 @@ GUEST_ID = "1000"
 NAMESPACES = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup")
 """Each by name: `--unshare-all` goes on without those of user and cgroup where it cannot make them."""
 
-START = "import sys; sys.path.insert(0, '/run/bot-bottle/lib'); from bot_bottle.guest.portal import main; main()"
+START = (
+    "import gc, sys; gc.disable(); sys.path.insert(0, '/run/bot-bottle/lib'); from bot_bottle.guest.portal import main; main()"
+)
 
 
 def bwrap_argv(plan: NamespacesPlan, *, control: int, info: int, seccomp: int) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot_bottle.gates.egress.authority import Authority, find_roots, read_private
+from bot_bottle.gates.egress.authority import Authority, read_private
+from bot_bottle.gates.egress.roots import find_roots
 
 CONTEXT_LIMIT = 256
 """Hosts whose certificates are kept; an agent that visits more pays a new signature (0.2 ms) each time."""
