@@ -105,11 +105,11 @@ class Keeper:
         bundle.configure(plan, keeping.secrets)
         keeping.prepare_workspace()
         # importing its library holds the interpreter, so bubblewrap is started first
-        certifying = Side(lambda: certify(plan), delay_s=0.008)
+        aside = Side(self._work_aside, delay_s=0.008)
         try:
             running = undo.enter_context(keeping.backend.launch(plan, bundle))
         finally:
-            certifying.finish()
+            aside.finish()
         self._running = running
         undo.callback(self._close_sessions)
         bundle.wait_ready()
@@ -123,7 +123,6 @@ class Keeper:
         self._tell({"type": "started", "terminal": isinstance(keeping.io, TtySize)})
         if isinstance(keeping.io, TtySize) and not keeping.detach:
             self._main.join(self._report, None)  # the starting terminal sees all of it, however soon it ends
-        self._write_plan()
         watch: list[tuple[int, Callable[[], None]]] = [
             (listener.fileno(), lambda: self._accept(listener)),
             (bundle.fileno(), lambda: self._check_bundle(bundle)),
@@ -148,8 +147,13 @@ class Keeper:
                 next=HOLE_ADVICE,
             )
 
+    def _work_aside(self) -> None:
+        """What is done while the bottle's first process starts, so that nobody waits for it."""
+        certify(self._plan)
+        self._write_plan()
+
     def _write_plan(self) -> None:
-        """For `inspect`; after the agent's start, so that nobody waits for it."""
+        """For `inspect`."""
         write_file(self._plan.stage_dir / "plan.json", json.dumps(plan_json(self._plan)), mode=0o600)
 
     def _log_event(self, event: dict[str, object]) -> None:

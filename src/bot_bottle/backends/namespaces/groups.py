@@ -57,12 +57,16 @@ def _write(file: Path, text: str) -> None:
 
 
 def remove_groups(journal: Path) -> None:
-    """Remove the groups that the journal names, unless somebody is in them again; then the journal."""
-    with contextlib.suppress(FileNotFoundError):
-        for line in journal.read_text().splitlines():
-            with contextlib.suppress(OSError):
-                Path(line).rmdir()  # of a folder of cgroups, only an empty group goes
-        journal.unlink()
+    """Remove the groups that the journal names once they are empty, then the journal; it stays while somebody is in one."""
+    try:
+        folders = [Path(line) for line in journal.read_text().splitlines()]
+    except FileNotFoundError:
+        return
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            _remove(folder)
+    if not any(folder.exists() for folder in folders):
+        journal.unlink(missing_ok=True)
 
 
 def _remove(folder: Path) -> None:
