@@ -118,7 +118,7 @@ class Client:
     def recheck(self) -> None:
         """The rules changed: end what they no longer allow."""
         policy = self._gate.settings.policy
-        if self._exchange is not None and isinstance(decide(self._exchange.asked.request, policy), Denied):
+        if self._exchange is not None and not self._exchange.is_allowed(policy):
             self.end("the policy changed")
         elif self._relay is not None and not self._relay.is_allowed(policy):
             self._relay.end("the policy changed")
@@ -295,7 +295,7 @@ class Client:
             self._over()
             return
         self._phase = Phase.HEAD
-        self.deadline = self._loop.time() + self._gate.bounds.idle_s
+        self._await_head()
         self.stream.resume()
         if self._buffer:
             self._loop.call_soon(self._take_head)
@@ -433,7 +433,7 @@ class Client:
         if not keeps:
             self._over()
         else:
-            self.deadline = self._loop.time() + self._gate.bounds.idle_s
+            self._await_head()
 
     def _note_refusal(self, refusal: Refusal, subject: Subject) -> None:
         self._gate.note("deny", subject, {"status": refusal.status, "why": refusal.why, "rule": refusal.rule_name})
@@ -441,6 +441,10 @@ class Client:
     def _note_done(self, why: str) -> None:
         if self._exchange is not None and self._number:
             self._gate.note_done(self._number, self._exchange.traffic, self._began, why)
+
+    def _await_head(self) -> None:
+        bounds = self._gate.bounds
+        self.deadline = self._loop.time() + (bounds.head_s if self._buffer else bounds.idle_s)
 
     def _set_deadline(self) -> None:
         bounds = self._gate.bounds

@@ -16,7 +16,7 @@ from bot_bottle.errors import Refused
 from bot_bottle.gates.egress.addresses import Network, check
 from bot_bottle.gates.egress.names import authority_text, is_address
 from bot_bottle.gates.egress.proxy import Proxy, ask_proxy
-from bot_bottle.gates.egress.resolve import Resolver
+from bot_bottle.gates.egress.resolve import Resolver, refuse_localhost
 from bot_bottle.gates.egress.stream import Owner, Stream
 from bot_bottle.gates.egress.tls import client_context
 from bot_bottle.manifest.spec import Upstream
@@ -156,6 +156,7 @@ class Dialler:
             return await _dial_any([pin.address], pin.to_port)
         if self._proxy is None or not self._proxy.serves(origin.host):
             return await _dial_any(await self._resolver.checked(origin.host, origin.permitted), origin.port)
+        refuse_localhost(origin.host)
         if is_address(origin.host):
             check(origin.host, permitted=origin.permitted)
         connection = await _dial_any(await self._resolver.any(self._proxy.host), self._proxy.port)

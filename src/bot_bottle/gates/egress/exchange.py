@@ -24,7 +24,7 @@ from bot_bottle.gates.egress.framing import (
     parse_response,
     response_body,
 )
-from bot_bottle.gates.egress.rules import Request
+from bot_bottle.gates.egress.rules import Allowed, Policy, Request, Verdict, decide
 from bot_bottle.gates.egress.scrub import Scrubber
 from bot_bottle.gates.egress.stream import HIGH_WATER, Stream
 from bot_bottle.record import dataclass
@@ -51,6 +51,11 @@ class Asked(NamedTuple):
     authority: str
     dressed: Dressed
     origin: Origin
+
+
+def still_allows(verdict: Verdict, origin: Origin) -> bool:
+    """Whether what is open may stay: allowed, and with every block of addresses that was permitted when it was dialled."""
+    return isinstance(verdict, Allowed) and set(origin.permitted) <= set(verdict.permitted)
 
 
 class Client(Protocol):
@@ -108,6 +113,10 @@ class Exchange:
     def asked(self) -> Asked:
         """The request."""
         return self._asked
+
+    def is_allowed(self, policy: Policy) -> bool:
+        """Whether these rules still allow it where it goes."""
+        return still_allows(decide(self._asked.request, policy), self._asked.origin)
 
     @property
     def inspection(self) -> Inspection | None:

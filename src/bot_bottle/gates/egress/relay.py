@@ -10,8 +10,8 @@ from bot_bottle.gates.egress.addresses import Network
 from bot_bottle.gates.egress.answer import Refusal
 from bot_bottle.gates.egress.asking import Authority
 from bot_bottle.gates.egress.dial import CannotReach, Dialler, Origin
-from bot_bottle.gates.egress.exchange import Exchange, Traffic
-from bot_bottle.gates.egress.rules import Allowed, Policy, admits_host, decide
+from bot_bottle.gates.egress.exchange import Exchange, Traffic, still_allows
+from bot_bottle.gates.egress.rules import Allowed, Policy, admits_host
 from bot_bottle.gates.egress.stream import HIGH_WATER, Stream
 from bot_bottle.gates.egress.websocket import Frames, NotFrames
 
@@ -126,7 +126,7 @@ class Switched:
     """A WebSocket: the request that opened it stays subject to the rules."""
 
     def __init__(self, bottle: Bottle, upstream: Stream, exchange: Exchange) -> None:
-        self._request = exchange.asked.request
+        self._exchange = exchange
         self._inspection = exchange.inspection
         self._relay = Relay(bottle, upstream, exchange.traffic)
 
@@ -146,7 +146,7 @@ class Switched:
 
     def is_allowed(self, policy: Policy) -> bool:
         """Whether these rules still allow it."""
-        return isinstance(decide(self._request, policy), Allowed)
+        return self._exchange.is_allowed(policy)
 
 
 class Passthrough:
@@ -156,6 +156,7 @@ class Passthrough:
         self._bottle: Bottle | None = bottle
         self._dialler = dialler
         self._place = place
+        self._origin = Origin(scheme="tcp", host=place.host, port=place.port)
         self._relay: Relay | None = None
         self._opening: asyncio.Task[None] | None = None
 
@@ -163,12 +164,12 @@ class Passthrough:
         """Connect, then relay, beginning with the client hello that was read."""
         assert self._bottle is not None
         self._bottle.stream.pause()
-        self._opening = asyncio.get_running_loop().create_task(self._open(first, tuple(permitted)))
+        self._origin = self._origin._replace(permitted=tuple(permitted))
+        self._opening = asyncio.get_running_loop().create_task(self._open(first))
 
-    async def _open(self, first: bytes, permitted: tuple[Network, ...]) -> None:
-        origin = Origin(scheme="tcp", host=self._place.host, port=self._place.port, permitted=permitted)
+    async def _open(self, first: bytes) -> None:
         try:
-            connection = await self._dialler.connect(origin)
+            connection = await self._dialler.connect(self._origin)
         except (CannotReach, Refused) as error:
             self.end(error.what if isinstance(error, Refused) else str(error))
             return
@@ -196,7 +197,7 @@ class Passthrough:
     def is_allowed(self, policy: Policy) -> bool:
         """Whether these rules still let it through unopened."""
         verdict = admits_host(self._place.host, self._place.port, policy)
-        return isinstance(verdict, Allowed) and verdict.rule.passthrough
+        return isinstance(verdict, Allowed) and verdict.rule.passthrough and still_allows(verdict, self._origin)
 
 
 class _Nobody:

@@ -25,6 +25,12 @@ ADDRESSES_LIMIT = 32
 """Addresses of one answer; more than any honest name has."""
 
 
+def refuse_localhost(host: str) -> None:
+    """Refused for a name of this machine (RFC 6761, 6.3): asked of an upstream proxy, it would be the proxy's machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        raise Refused(f"{host} is this machine itself (RFC 6761); pin it under egress.upstream.connect if that is meant.")
+
+
 class Resolver:
     """Resolves names that a rule allows. Remembers answers, never verdicts: each use checks each address again."""
 
@@ -36,8 +42,7 @@ class Resolver:
 
     async def checked(self, host: str, permitted: Sequence[Network]) -> list[str]:
         """Every address of the host; OSError without any. One bad address refuses the name: answers are mixed on purpose."""
-        if host == "localhost" or host.endswith(".localhost"):
-            raise Refused(f"{host} is this machine itself (RFC 6761); pin it under egress.upstream.connect if that is meant.")
+        refuse_localhost(host)
         found = (host,) if is_address(host) else await self._addresses(host)
         return [str(check(address, permitted=permitted, own=self._own)) for address in found]
 

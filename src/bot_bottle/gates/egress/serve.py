@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bot_bottle.errors import BottleError
 from bot_bottle.gates.base import Event, Gate, Record
 from bot_bottle.gates.egress.answer import Refusal, Subject, refusal_bytes
 from bot_bottle.gates.egress.budget import Meter
@@ -28,8 +29,8 @@ from bot_bottle.host.net import own_addresses
 from bot_bottle.manifest.spec import Upstream
 from bot_bottle.record import dataclass, replace
 
-PROBE_HOST = "bot-bottle.invalid"
-"""The containment probe asks for this name to see that the gate answers; it is never resolved and never counted."""
+PROBE = Subject(host="bot-bottle.invalid", port=80, method="GET", path="/")
+"""What the containment probe asks to see that the gate answers. Its refusal is no event; any other request to that name is."""
 
 WARM_AFTER_S = 0.2
 """After the start: a command that is done by then never pays for what the first request needs."""
@@ -89,10 +90,7 @@ class EgressGate(Gate):
     async def control(self, request: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
         """`reload` swaps the rules and ends what they no longer allow; `traffic` counts and shows the latest decisions."""
         if request.get("op") == "reload":
-            self.settings = settings_from(request["config"])
-            self.dialler.forget()
-            for client in tuple(self._clients):
-                client.recheck()
+            self._reload(request.get("config"))
             return {"ok": True}
         if request.get("op") == "traffic":
             return {"ok": True, "connections": len(self._clients), **self.counts, "latest": list(self._latest)}
@@ -113,7 +111,7 @@ class EgressGate(Gate):
 
     def note(self, verdict: str, subject: Subject, more: Mapping[str, Any]) -> int:  # Any: JSON
         """Record one decision; its number."""
-        if subject.host == PROBE_HOST:
+        if verdict == "deny" and subject == PROBE:
             return 0
         self._number += 1
         self.counts[verdict] += 1
@@ -148,6 +146,18 @@ class EgressGate(Gate):
         if why:
             event["why"] = why
         self._record(event)
+
+    def _reload(self, config: Any) -> None:  # Any: JSON
+        """Swap the rules. BottleError when the new ones cannot be read: the old ones stay, whole."""
+        try:
+            settings = settings_from(config)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            facts = (f"{type(error).__name__}: {error}",)
+            raise BottleError("The new rules cannot be read; the old ones hold.", facts=facts) from None
+        self.settings = settings
+        self.dialler.forget()
+        for client in tuple(self._clients):
+            client.recheck()
 
     def _warm(self) -> None:
         """What the first request would wait for, done while the bottle still starts."""

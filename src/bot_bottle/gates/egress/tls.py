@@ -2,33 +2,41 @@
 
 import os
 import ssl
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from bot_bottle.gates.egress.authority import Authority, read_private
+from bot_bottle.gates.egress.authority import LEAF_LIFE, Authority, read_private
 from bot_bottle.gates.egress.roots import find_roots
 
 CONTEXT_LIMIT = 256
 """Hosts whose certificates are kept; an agent that visits more pays a new signature (0.2 ms) each time."""
 
 
+RENEW_S = LEAF_LIFE.total_seconds() / 2
+"""A certificate is shown for half of its life at most: bottles run for weeks, machines sleep, and a clock may be set back."""
+
+
 class Certificates:
     """Server contexts by host, made on demand, least recently used ones forgotten."""
 
-    def __init__(self, *, slug: str, key: Path, folder: Path) -> None:
+    def __init__(self, *, slug: str, key: Path, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._authority: Authority | None = None
         self._slug = slug
         self._key = key
         self._folder = folder
-        self._contexts: OrderedDict[str, ssl.SSLContext] = OrderedDict()
+        self._clock = clock
+        self._contexts: OrderedDict[str, tuple[float, ssl.SSLContext]] = OrderedDict()
 
     def context_for(self, host: str) -> ssl.SSLContext:
         """A context that shows a certificate for this canonical host, whatever name the client asks for."""
-        context = self._contexts.get(host)
-        if context is None:
-            context = self._make(host)
-            self._contexts[host] = context
+        now = self._clock()
+        made, context = self._contexts.get(host, (0.0, None))
+        if context is None or not made <= now < made + RENEW_S:
+            context = self._make(host, datetime.fromtimestamp(now, UTC))
+            self._contexts[host] = now, context
             if len(self._contexts) > CONTEXT_LIMIT:
                 self._contexts.popitem(last=False)
         self._contexts.move_to_end(host)
@@ -40,8 +48,8 @@ class Certificates:
             self._authority = Authority(read_private(self._key), slug=self._slug)
         return self._authority
 
-    def _make(self, host: str) -> ssl.SSLContext:
-        pair = self.warm().leaf(host)
+    def _make(self, host: str, now: datetime) -> ssl.SSLContext:
+        pair = self.warm().leaf(host, now=now)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION

@@ -1,0 +1,59 @@
+"""Certificates towards the bottle are renewed before they end, however long the bottle runs."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot_bottle.gates.egress.authority import LEAF_LIFE, make_authority
+from bot_bottle.gates.egress.tls import CONTEXT_LIMIT, Certificates
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now.timestamp()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def certificates(tmp_path: Path, clock: Clock) -> Certificates:
+    key = tmp_path / "key.pem"
+    key.write_text(make_authority("calm-otter")[1])
+    key.chmod(0o600)
+    return Certificates(slug="calm-otter", key=key, folder=tmp_path, clock=clock)
+
+
+def test_a_host_keeps_its_certificate_for_a_while(certificates: Certificates, clock: Clock) -> None:
+    first = certificates.context_for("api.example.com")
+    clock.now += LEAF_LIFE / 3
+    assert certificates.context_for("api.example.com") is first
+
+
+@pytest.mark.parametrize("later", [LEAF_LIFE / 2, LEAF_LIFE, timedelta(days=60), timedelta(seconds=-1)], ids=str)
+def test_a_certificate_is_renewed_in_time(certificates: Certificates, clock: Clock, later: timedelta) -> None:
+    first = certificates.context_for("api.example.com")
+    clock.now += later
+    assert certificates.context_for("api.example.com") is not first
+
+
+def test_the_hosts_that_are_kept_are_bounded(certificates: Certificates) -> None:
+    first = certificates.context_for("first.example.com")
+    for number in range(CONTEXT_LIMIT):
+        certificates.context_for(f"{number}.example.com")
+    assert certificates.context_for("first.example.com") is not first
+
+
+def test_no_key_stays_on_the_disk_beside_the_authoritys(certificates: Certificates, tmp_path: Path) -> None:
+    certificates.context_for("api.example.com")
+    assert [path.name for path in tmp_path.iterdir()] == ["key.pem"]
