@@ -54,7 +54,8 @@ class NoSocket:
     def __init__(self, connection: Any, owner: Owner | None, *, closed: Callable[[], None] | None = None) -> None:  # Any: unused
         self.owner = owner
         self.is_open = True
-        self.backlog = 0
+        self.is_full = False
+        self.appetite = 0
         self._closed = closed
 
     @property

@@ -28,7 +28,7 @@ from bot_bottle.gates.egress.framing import (
 from bot_bottle.gates.egress.hello import HANDSHAKE, NotTls, parse_hello
 from bot_bottle.gates.egress.relay import Passthrough, Switched
 from bot_bottle.gates.egress.rules import Allowed, Denied, admits_host, decide
-from bot_bottle.gates.egress.stream import Stream
+from bot_bottle.gates.egress.stream import READ_SIZE, SMALL_READ, Stream
 
 if TYPE_CHECKING:
     from bot_bottle.gates.egress.serve import EgressGate
@@ -70,6 +70,7 @@ class Client:
         self._began = self._loop.time()
         self.deadline = self._began + gate.bounds.head_s
         self.stream = Stream(connection, self, closed=lambda: gate.forget(self))
+        self.stream.appetite = SMALL_READ
         self.stream.start()
 
     # What the stream calls.
@@ -249,6 +250,7 @@ class Client:
         if body.done:
             self._phase = Phase.ANSWER
             self._buffer = body.rest
+        self.stream.appetite = SMALL_READ if body.done else READ_SIZE
         self._set_deadline()
         exchange.send(content, complete=body.done)
 

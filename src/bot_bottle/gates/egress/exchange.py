@@ -26,7 +26,7 @@ from bot_bottle.gates.egress.framing import (
 )
 from bot_bottle.gates.egress.rules import Allowed, Policy, Request, Verdict, decide
 from bot_bottle.gates.egress.scrub import Scrubber
-from bot_bottle.gates.egress.stream import HIGH_WATER, Stream
+from bot_bottle.gates.egress.stream import Stream
 from bot_bottle.record import dataclass
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -138,7 +138,7 @@ class Exchange:
         framed = self._framed(content, complete=complete)
         if self._upstream is not None:
             self._upstream.write(framed)
-            if self._upstream.backlog > HIGH_WATER:
+            if self._upstream.is_full:
                 self._client.stream.pause()
         elif self._connecting is not None:
             self._waiting += framed
@@ -318,7 +318,7 @@ class Exchange:
             self.has_answered = True
             client = self._client.stream
             client.write(out + ready)
-            if client.backlog > HIGH_WATER and self._upstream is not None:
+            if client.is_full and self._upstream is not None:
                 self._upstream.pause()
 
     def _part(self, part: bytes) -> bytes:

@@ -12,7 +12,7 @@ from bot_bottle.gates.egress.asking import Authority
 from bot_bottle.gates.egress.dial import CannotReach, Dialler, Origin
 from bot_bottle.gates.egress.exchange import Exchange, Traffic, still_allows
 from bot_bottle.gates.egress.rules import Allowed, Policy, admits_host
-from bot_bottle.gates.egress.stream import HIGH_WATER, Stream
+from bot_bottle.gates.egress.stream import READ_SIZE, Stream
 from bot_bottle.gates.egress.websocket import Frames, NotFrames
 
 
@@ -94,6 +94,7 @@ class _Side:
         self._frames = frames
         self._inspection = inspection
         self.stream.hand_to(self)
+        self.stream.appetite = READ_SIZE
         self.stream.resume()
 
     def received(self, content: bytes) -> None:
@@ -111,7 +112,7 @@ class _Side:
             return
         self._moved(len(content))
         self._other.write(content)
-        if self._other.backlog > HIGH_WATER:
+        if self._other.is_full:
             self.stream.pause()
 
     def ended(self, *, clean: bool) -> None:

@@ -20,6 +20,13 @@ RECORD_SIZE = 16 * 1024
 HIGH_WATER = 512 * 1024
 """Bytes waiting to be written above which the source should pause."""
 
+POOL_LIMIT = 32 * 1024 * 1024
+"""Bytes waiting on all streams together. Above it every source pauses for its own last byte and little is read at once: a
+thousand connections that nobody reads from would else hold most of a gigabyte of the host's memory."""
+
+SMALL_READ = 16 * 1024
+"""Bytes taken at once where they cannot be passed on yet: heads, and everything while the pool is used up."""
+
 LINGER_S = 2.0
 LINGER_LIMIT = 4 * 1024 * 1024
 """How long, and for how many bytes, a finished connection still reads: closing with unread bytes makes the kernel send a reset,
@@ -49,13 +56,17 @@ class Owner(Protocol):
 
 
 class Stream:
-    """A connection. `write` never blocks; `backlog` says how much waits. After `abort` or `finish` the owner hears nothing more;
-    `closed` is called when the socket is."""
+    """A connection. `write` never blocks; `is_full` says that its source should pause until it has drained. `appetite` is how
+    much is read at once. After `abort` or `finish` the owner hears nothing more; `closed` is called when the socket is."""
 
     __slots__ = ("_closed", "_fd", "_finishing", "_handshake", "_incoming", "_is_reading", "_loop", "_out", "_outgoing", "_owner",
-                 "_socket", "_tls", "_writing", "closed", "paused")  # fmt: skip
+                 "_socket", "_tls", "_writing", "appetite", "closed", "paused")  # fmt: skip
+
+    waiting = 0
+    """Bytes waiting to be written on all streams of this process."""
 
     def __init__(self, connection: socket.socket, owner: Owner, *, closed: Callable[[], None] | None = None) -> None:
+        self.appetite = READ_SIZE
         self._closed = closed
         self._loop = asyncio.get_running_loop()
         self._socket = connection
@@ -78,9 +89,10 @@ class Stream:
             self._loop.add_reader(self._fd, self._readable)
 
     @property
-    def backlog(self) -> int:
-        """Bytes waiting to be written."""
-        return len(self._out)
+    def is_full(self) -> bool:
+        """Whether more waits to be written than should."""
+        size = len(self._out)
+        return size > HIGH_WATER or (size > 0 and Stream.waiting > POOL_LIMIT)
 
     @property
     def tls_object(self) -> ssl.SSLObject | None:
@@ -162,6 +174,7 @@ class Stream:
             self._loop.remove_reader(self._fd)
         if self._writing:
             self._loop.remove_writer(self._fd)
+        Stream.waiting -= len(self._out)
         self._out.clear()
         self._socket.close()
         self._tls = None
@@ -173,7 +186,7 @@ class Stream:
 
     def _readable(self) -> None:
         try:
-            size = self._socket.recv_into(_scratch)
+            size = self._socket.recv_into(_scratch, self.appetite if Stream.waiting <= POOL_LIMIT else SMALL_READ)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -267,6 +280,7 @@ class Stream:
                 return
             content = content[sent:]
         self._out += content
+        Stream.waiting += len(content)
         if not self._writing:
             self._writing = True
             self._loop.add_writer(self._fd, self._writable)
@@ -280,6 +294,7 @@ class Stream:
             self._broken()
             return
         del self._out[:sent]
+        Stream.waiting -= sent
         if not self._out:
             self._writing = False
             self._loop.remove_writer(self._fd)
