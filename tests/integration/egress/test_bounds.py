@@ -11,8 +11,9 @@ from bot_bottle.gates.egress.stream import POOL_LIMIT, SMALL_READ, Stream
 
 PLAIN = "plain.example.com"
 GET = f"GET /x HTTP/1.1\r\nHost: {PLAIN}\r\n\r\n".replace("/x", f"http://{PLAIN}/x", 1).encode()
-CONNECTIONS = 100
-BODY = 3 * 1024 * 1024
+CONNECTIONS = 80
+BODY = 8 * 1024 * 1024
+"""More than the kernel keeps for one connection on its own."""
 
 
 def at_rest(value: Callable[[], int]) -> int:
