@@ -38,7 +38,7 @@ def start_bundle() -> IdleBundle:
         process = spawn(
             LongCommand(
                 argv=(sys.executable, "-I", "-S", "-c", code, "--link-fd", str(theirs.fileno())),
-                env={"LANG": "C.UTF-8", "PATH": os.defpath},
+                env={"LANG": "C.UTF-8", "PATH": os.defpath} | _own_roots(),
                 pass_fds=(theirs.fileno(),),
                 stderr=log,
                 new_session=True,
@@ -46,6 +46,12 @@ def start_bundle() -> IdleBundle:
         )
     os.close(log)
     return IdleBundle(process, ours)
+
+
+def _own_roots() -> dict[str, str]:
+    """Where the operator keeps the roots to trust: the gate verifies servers by the file that the bottle trusts as well."""
+    named = os.environ.get("SSL_CERT_FILE")
+    return {"SSL_CERT_FILE": os.path.abspath(named)} if named else {}
 
 
 def log_path() -> Path:

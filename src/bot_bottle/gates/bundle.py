@@ -71,6 +71,7 @@ def run(link: socket.socket) -> int:
         return 0
     except BottleError as error:
         _say(link, {"type": "failed", "what": error.what, "facts": list(error.facts)})
+        sys.stderr.write("\n".join((f"bot-bottle-bundle: {error.what}", *error.facts, error.next)).rstrip() + "\n")
         return 1
     return 0
 

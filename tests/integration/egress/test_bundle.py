@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 from wire import HOST, WAIT_S, Echo, Scene, allow, read_answer
 
+from bot_bottle.bottles.idle import start_bundle
 from bot_bottle.errors import BottleError
 from bot_bottle.gates.control import ask
+from bot_bottle.gates.events import LOG_LIMIT
 from bot_bottle.guest import frames
 
+FULL = "The bottle's event log is full, and what cannot be recorded is not let through."
 GET = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
 
 
@@ -151,6 +154,47 @@ def test_a_log_that_cannot_be_written_ends_it(stage: Scene) -> None:
         read_answer(connection)
     assert one.ended() == 1
     one.close()
+
+
+def test_a_log_at_its_limit_ends_it_and_says_so(stage: Scene) -> None:
+    echo = Echo()
+    stage.serve(echo)
+    config = config_of(stage)
+    with open(config["events"], "wb") as log:
+        log.truncate(LOG_LIMIT - 100)  # a hole in the file: it takes no space
+    one = Running(stage, config)
+    stage.port = one.listen("egress")
+    assert one.says()["type"] == "ready"
+    with stage.open() as connection:
+        connection.sendall(GET)
+        read_answer(connection)
+    assert one.says() == {"type": "failed", "what": FULL, "facts": ["it may hold 1024 MiB"]}
+    assert one.ended() == 1
+    one.close()
+    assert FULL in (stage.folder / "stderr").read_text()
+    assert Path(config["events"]).stat().st_size <= LOG_LIMIT
+
+
+def test_the_roots_that_the_operator_named_are_the_gates(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.serve(Echo())
+    monkeypatch.setenv("XDG_STATE_HOME", str(stage.folder / "state"))
+    monkeypatch.setenv("SSL_CERT_FILE", stage.servers_ca.name)
+    monkeypatch.chdir(stage.folder)
+    config = config_of(stage)
+    config["gates"]["egress"]["upstream"]["ca"] = []
+    (stage.folder / "bundle.json").write_text(json.dumps(config))
+    idle = start_bundle()
+    try:
+        frames.send(idle.channel, {"type": "start", "config": str(stage.folder / "bundle.json"), "secrets": {}})
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            stage.port = listener.getsockname()[1]
+            frames.send(idle.channel, {"type": "listen", "gates": ["egress"]}, (listener.fileno(),))
+        received = frames.receive(idle.channel)
+        assert received is not None
+        assert received[0]["type"] == "ready"
+        assert stage.ask(GET).status == 200
+    finally:
+        idle.end()
 
 
 def test_a_key_that_others_can_read_is_not_used(stage: Scene) -> None:
