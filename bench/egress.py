@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,14 +34,19 @@ from bot_bottle.guest import frames
 from bot_bottle.host.paths import cache_dir
 from bot_bottle.manifest.spec import Rule, Upstream
 
-HOST = "127.0.0.1"
-"""An address, because `hey` sends no usable server name; nginx listens on 443, because it writes the port into it."""
+HOST = "198.51.100.7"
+"""The server: an address, because `hey` sends no usable server name, on port 443, because it writes the port into it; one for
+documentation (RFC 5737), which exists in our namespace alone, because pipelock refuses loopback whatever it is told."""
+
+LOCAL = "127.0.0.1"
+"""Where the proxies listen."""
 
 EVENT_PORT = 8443
 SMALL, LARGE = 1024, 10 * 1024 * 1024
 BARS = {
     "requests/s at c=16, of direct": 0.3,
     "requests/s at c=16, of mitmproxy": 10.0,
+    "requests/s at c=16, of pipelock": 30.0,
     "added p50 at c=1, ms": 0.5,
     "added delay of an event, ms": 1.0,
     "10 MB down, of direct": 1.5,
@@ -58,7 +63,7 @@ http {
   uwsgi_temp_path %(folder)s/u; scgi_temp_path %(folder)s/s;
   server { listen 127.0.0.1:8080; location / { return 200 "ok"; } }
   server {
-    listen 127.0.0.1:443 ssl; ssl_certificate %(folder)s/leaf.pem; ssl_certificate_key %(folder)s/leaf.pem; root %(folder)s/www;
+    listen 198.51.100.7:443 ssl; ssl_certificate %(folder)s/leaf.pem; ssl_certificate_key %(folder)s/leaf.pem; root %(folder)s/www;
     location /up { proxy_pass http://127.0.0.1:8080; }
   }
 }
@@ -77,6 +82,7 @@ def main() -> None:
         install_mitmproxy()
         os.execvp("unshare", ("unshare", "--net", "--map-root-user", "--", sys.executable, *sys.argv, "--inside"))
     subprocess.run(("ip", "link", "set", "lo", "up"), check=True)
+    subprocess.run(("ip", "address", "add", f"{HOST}/32", "dev", "lo"), check=True)
     with tempfile.TemporaryDirectory() as folder:
         results = measure(Path(folder), seconds=asked.seconds, requests=asked.requests)
     if asked.json:
@@ -99,11 +105,13 @@ def install_mitmproxy() -> None:
 
 
 @contextmanager
-def running(*argv: str, port: int, **more: Any) -> Iterator["subprocess.Popen[bytes]"]:  # Any: what Popen takes
+def running(
+    *argv: str, port: int, host: str = LOCAL, **more: Any
+) -> Iterator["subprocess.Popen[bytes]"]:  # Any: what Popen takes
     """A process that serves this port while we are inside."""
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
     try:
-        wait_for(port)
+        wait_for(host, port)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
@@ -114,12 +122,12 @@ def running(*argv: str, port: int, **more: Any) -> Iterator["subprocess.Popen[by
             process.wait()
 
 
-def wait_for(port: int) -> None:
+def wait_for(host: str, port: int) -> None:
     """Until something accepts there."""
     deadline = time.monotonic() + 30
     while True:
         try:
-            socket.create_connection((HOST, port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
             return
         except OSError:
             if time.monotonic() > deadline:
@@ -147,7 +155,7 @@ def our_gate(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     }
     (folder / "bundle.json").write_text(json.dumps(config))
     link, other = socket.socketpair()
-    listener = socket.create_server((HOST, port), backlog=1024)
+    listener = socket.create_server((LOCAL, port), backlog=1024)
     argv = (sys.executable, "-m", "bot_bottle.gates.bundle", "--link-fd", str(other.fileno()))
     process = subprocess.Popen(argv, pass_fds=(other.fileno(),), env={"PYTHONPATH": os.pathsep.join(sys.path)})
     other.close()
@@ -180,15 +188,19 @@ def pipelock(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
         (folder / "ca.pem").write_text(certificate)
         (folder / "key.pem").write_text(key)
         (folder / "key.pem").chmod(0o600)
+    key_file = folder / "pipelock-key.pem"  # it reads no PKCS #8
+    subprocess.run(("openssl", "pkey", "-traditional", "-in", str(folder / "key.pem"), "-out", str(key_file)), check=True)
+    key_file.chmod(0o600)
     config = {
         "forward_proxy": {"enabled": True},
-        "tls_interception": {"enabled": True, "ca_cert": str(folder / "ca.pem"), "ca_key": str(folder / "key.pem")},
+        "tls_interception": {"enabled": True, "ca_cert": str(folder / "ca.pem"), "ca_key": str(key_file)},
         "internal": [],
         "trusted_domains": [HOST],
+        "fetch_proxy": {"monitoring": {"max_requests_per_minute": 10**9}},
     }
     (folder / "pipelock.yaml").write_text(json.dumps(config))
     environment = os.environ | {"SSL_CERT_FILE": str(folder / "servers.pem")}
-    argv = (program, "run", "-c", str(folder / "pipelock.yaml"), "-l", f"{HOST}:{port}")
+    argv = (program, "run", "-c", str(folder / "pipelock.yaml"), "-l", f"{LOCAL}:{port}")
     with running(*argv, port=port, env=environment) as process:
         yield process
 
@@ -197,7 +209,7 @@ def hey(url: str, *words: str, proxy: int | None) -> dict[str, float]:
     """One run of the load generator: requests per second and median in ms. Fails on any answer but 200."""
     program = os.environ.get("HEY") or shutil.which("hey")
     assert program, "hey is neither on PATH nor named by HEY"
-    through = ("-x", f"http://{HOST}:{proxy}") if proxy else ()
+    through = ("-x", f"http://{LOCAL}:{proxy}") if proxy else ()
     done = subprocess.run((program, *words, *through, url), capture_output=True, text=True, check=True, timeout=300).stdout
     codes = set(re.findall(r"\[(\d+)\]\s+\d+ responses", done))
     assert codes == {"200"}, done
@@ -207,14 +219,16 @@ def hey(url: str, *words: str, proxy: int | None) -> dict[str, float]:
     return {"rate": float(rate[1]), "p50": float(median[1]) * 1000}
 
 
-def measure_requests(proxy: int | None, folder: Path, *, seconds: float) -> dict[str, float]:
-    """The load generator's part for one way out."""
+def measure_requests(proxy: int | None, folder: Path, *, seconds: float, bulk: bool = True) -> dict[str, float]:
+    """The load generator's part for one way out; `bulk`: large bodies too."""
     url, found = f"https://{HOST}/small", {}
     hey(url, "-z", "1s", "-c", "16", proxy=proxy)
     for count in (1, 16, 64):
         got = hey(url, "-z", f"{seconds:g}s", "-c", str(count), proxy=proxy)
         found[f"requests/s c={count}"], found[f"p50 ms c={count}"] = got["rate"], got["p50"]
     found["new connections/s"] = hey(url, "-z", f"{seconds:g}s", "-c", "16", "-disable-keepalive", proxy=proxy)["rate"]
+    if not bulk:
+        return found
     found["10 MB down ms"] = hey(f"https://{HOST}/large", "-n", "20", "-c", "1", proxy=proxy)["p50"]
     up = ("-n", "20", "-c", "1", "-m", "POST", "-D", str(folder / "www" / "large"))
     found["10 MB up ms"] = hey(f"https://{HOST}/up", *up, proxy=proxy)["p50"]
@@ -246,7 +260,7 @@ def serve_events(folder: Path) -> None:
 
 def event_delay(proxy: int | None) -> float:
     """Median milliseconds from an event's sending to its arrival."""
-    connection: socket.socket = socket.create_connection((HOST, proxy or EVENT_PORT), timeout=20)
+    connection: socket.socket = socket.create_connection((LOCAL, proxy) if proxy else (HOST, EVENT_PORT), timeout=20)
     if proxy:
         connection.sendall(f"CONNECT {HOST}:{EVENT_PORT} HTTP/1.1\r\nHost: {HOST}:{EVENT_PORT}\r\n\r\n".encode())
         while not connection.recv(65536).endswith(b"\r\n\r\n"):
@@ -287,7 +301,7 @@ def measure(folder: Path, *, seconds: float, requests: int) -> dict[str, dict[st
     (folder / "nginx.conf").write_text(NGINX % {"folder": folder})
     serve_events(folder)
     results: dict[str, dict[str, float]] = {}
-    with running("nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), port=443):
+    with running("nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), port=443, host=HOST):
         results["direct"] = measure_requests(None, folder, seconds=seconds) | {"event delay ms": event_delay(None)}
         with our_gate(folder, 3128) as process:
             idle = pss(process)
@@ -299,8 +313,8 @@ def measure(folder: Path, *, seconds: float, requests: int) -> dict[str, dict[st
         with mitmproxy(folder, 3129) as process:
             results["mitmproxy"] = measure_requests(3129, folder, seconds=seconds) | {"PSS MiB": pss(process)}
         if os.environ.get("BOT_BOTTLE_PIPELOCK"):
-            with pipelock(folder, 3131) as process:
-                results["pipelock"] = measure_requests(3131, folder, seconds=seconds) | {"PSS MiB": pss(process)}
+            with pipelock(folder, 3131) as process:  # it refuses bodies of 10 MB
+                results["pipelock"] = measure_requests(3131, folder, seconds=seconds, bulk=False) | {"PSS MiB": pss(process)}
     return results
 
 
@@ -321,9 +335,10 @@ def report(results: dict[str, dict[str, float]]) -> None:
         "10 MB up, of direct": ours["10 MB up ms"] / direct["10 MB up ms"],
         "PSS, MiB": ours["PSS after many MiB"],
     }
-    at_least: Sequence[str] = ("requests/s at c=16, of direct", "requests/s at c=16, of mitmproxy")
+    if "pipelock" in results:
+        got["requests/s at c=16, of pipelock"] = ours[rate] / results["pipelock"][rate]
     for name, value in got.items():
-        holds = value >= BARS[name] if name in at_least else value <= BARS[name]
+        holds = value >= BARS[name] if name.startswith("requests/s") else value <= BARS[name]
         print(f"{name:36}{value:8.2f}  bar {BARS[name]:g}: {'holds' if holds else 'MISSED'}")
 
 
