@@ -29,6 +29,7 @@ SECTIONS = {
     "budget": "BudgetSection",
     "dlp": "DlpSection",
     "dlp.actions[]": "DlpActionSection",
+    "image": "ImageSection",
 }
 """Key path → the model that reads the mapping there, in the order of the page."""
 

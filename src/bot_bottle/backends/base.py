@@ -119,6 +119,8 @@ class Backend(ABC):
     """One way to run bottles."""
 
     name: str
+    uses_images: bool = False
+    """Whether a bottle's root file system can be an image here; a spec with one is refused where it cannot."""
 
     @abstractmethod
     def survey(self) -> Usable | Unusable:

@@ -109,13 +109,26 @@ def warm_bundle(*, wanted: bool) -> Iterator[IdleBundle | None]:
 def usable_backend(spec: BottleSpec) -> Backend:
     """The chosen backend, or CannotRunHere with what to do."""
     if spec.backend == "auto":
-        found = next((one for one in backends() if isinstance(one.survey(), Usable)), None)
+        fit = [one for one in backends() if one.uses_images or spec.image is None]
+        found = next((one for one in fit if isinstance(one.survey(), Usable)), None)
         return found or usable_backend(replace(spec, backend="namespaces"))
     backend = find_backend(spec.backend)
+    if spec.image is not None and not backend.uses_images:
+        raise without_images(spec, backend)
     survey = backend.survey()
     if isinstance(survey, Unusable):
         raise CannotRunHere(f"The {backend.name} backend does not work here: {survey.why}", facts=survey.facts, next=survey.next)
     return backend
+
+
+def without_images(spec: BottleSpec, backend: Backend) -> CannotRunHere:
+    """The refusal of an image that would have to be ignored."""
+    able = " or ".join(f"--backend {one.name}" for one in backends() if one.uses_images)
+    return CannotRunHere(
+        f"The {backend.name} backend cannot run a bottle from an image: it uses this machine's own system folders.",
+        facts=(f"The image is asked for by {dict(spec.decided_by).get('image', 'the manifest')}.",),
+        next=f"Leave the image out, or use {able}." if able else "Leave the image out.",
+    )
 
 
 def ready_agent(agent: AgentProvider, *, say: Say, install: bool) -> Installed | None:

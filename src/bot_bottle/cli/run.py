@@ -28,6 +28,7 @@ def run_bottle(
     mode: str | None,
     allow: tuple[str, ...],
     preset: tuple[str, ...],
+    image: str | None,
     prompt: str | None,
     prompt_file: Path | None,
     detach: bool,
@@ -50,6 +51,7 @@ def run_bottle(
         prompt=prompt,
         prompt_file=prompt_file,
         args=args,
+        image=image,
     )
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     terminal = terminal_size(sys.stdout.fileno()) if on_terminal else TtySize(rows=24, cols=80) if detach else None

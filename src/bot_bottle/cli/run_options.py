@@ -69,6 +69,13 @@ OPTIONS = (
         metavar="NAME",
         help="Allow what a tool needs to read packages: pip or npm; may be repeated.",
     ),
+    _option(
+        "--image",
+        fills="image",
+        takes="text",
+        metavar="REF",
+        help="The image to run from: a reference, or the path (./…) of a Dockerfile, a tar archive or a root folder.",
+    ),
     _option("--prompt", fills="prompt", takes="text", help="Standing instructions for the agent."),
     _option("--prompt-file", fills="prompt_file", takes="path", metavar="FILE", help="The same, from a file."),
     _option("-d", "--detach", fills="detach", takes="nothing", help="Start it in the background, and print its name."),

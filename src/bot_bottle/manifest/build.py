@@ -5,7 +5,8 @@ from pathlib import Path
 
 from bot_bottle.manifest.find import read_once
 from bot_bottle.manifest.hosts import host_and_port
-from bot_bottle.manifest.layer import DlpSaid, Layer
+from bot_bottle.manifest.image import ImageSection
+from bot_bottle.manifest.layer import DlpSaid, ImageSaid, Layer
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake
 from bot_bottle.manifest.model import (
     Common,
@@ -27,10 +28,16 @@ from bot_bottle.manifest.spec import (
     ConnectTo,
     Credential,
     DlpAction,
+    FromAgent,
+    FromArchive,
     FromCommand,
+    FromDockerfile,
     FromEnv,
     FromFile,
     FromKeyring,
+    FromReference,
+    FromRootfs,
+    ImageSource,
     Mount,
     Rule,
     Scheme,
@@ -55,13 +62,24 @@ def build(said: Common, tree: Branch) -> tuple[Layer, list[Mistake]]:
             reads.append((said.prompt_file, sha256(prompt.encode()).hexdigest()))
         except Wrong as wrong:
             mistakes.append(mistake(places["prompt_file"], "prompt_file", wrong, said.prompt_file))
-    for index, path in enumerate((said.egress and said.egress.upstream and said.egress.upstream.ca) or ()):
+    for key, path in _named_files(said):
         try:
             reads.append((path, sha256(read_once(path, follow=True)[0]).hexdigest()))
         except OSError as error:
-            key = f"egress.upstream.ca[{index}]"
             mistakes.append(mistake(places[key], key, Wrong(f"the file cannot be read ({error.strerror})"), path))
     return replace(_layer(said, tree.place.name, places), prompt=prompt, reads=tuple(reads)), mistakes
+
+
+def _named_files(said: Common) -> list[tuple[str, Path]]:
+    """Key path and place of the files whose content counts as if it stood in this one: to trust one is to trust the other."""
+    named = [(f"egress.upstream.ca[{index}]", path) for index, path in enumerate(_authorities(said))]
+    if said.image and said.image.dockerfile:
+        named.append(("image.dockerfile", said.image.dockerfile))
+    return named
+
+
+def _authorities(said: Common) -> list[Path]:
+    return (said.egress and said.egress.upstream and said.egress.upstream.ca) or []
 
 
 def _layer(said: Common, label: str, places: dict[str, Place]) -> Layer:
@@ -89,6 +107,7 @@ def _layer(said: Common, label: str, places: dict[str, Place]) -> Layer:
         mounts=tuple(Mount(host_path=row.path, guest_path=row.to, writable=bool(row.writable)) for row in said.mounts or ()),
         budget=Budget(usd=said.budget.usd, tokens=said.budget.tokens) if said.budget else None,
         dlp=_dlp(said.dlp) if said.dlp else None,
+        image=_image(said.image) if said.image else None,
         places=tuple(places.items()),
     )
 
@@ -188,3 +207,26 @@ def _dlp(section: DlpSection) -> DlpSaid:
         unscannable=section.unscannable,
         actions=tuple(DlpAction(rule=one.rule or "*", host=one.host or "*", action=one.action) for one in section.actions or ()),
     )
+
+
+def _image(section: ImageSection) -> ImageSaid:
+    return ImageSaid(
+        source=_image_source(section),
+        packages=tuple(section.packages or ()),
+        build_args=tuple(sorted((section.build_args or {}).items())),
+        runtime=section.runtime,
+        read_only=section.read_only,
+    )
+
+
+def _image_source(section: ImageSection) -> ImageSource | None:
+    if section.dockerfile:
+        context = section.context or section.dockerfile.parent
+        return FromDockerfile(dockerfile=section.dockerfile, context=context, target=section.target or "")
+    if section.ref:
+        return FromReference(reference=section.ref)
+    if section.archive:
+        return FromArchive(archive=section.archive)
+    if section.rootfs:
+        return FromRootfs(rootfs=section.rootfs)
+    return FromAgent(base=section.base) if section.base else None

@@ -11,12 +11,21 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 
 from bot_bottle.errors import Refused
-from bot_bottle.manifest import hosts, units
+from bot_bottle.manifest import hosts, references, units
 from bot_bottle.manifest.available import AVAILABLE, Available
 from bot_bottle.manifest.globs import check_glob
 from bot_bottle.manifest.host_paths import anything_at, file_at, folder_at, located
 from bot_bottle.manifest.mistakes import Wrong, nearest
-from bot_bottle.manifest.spec import AgentName, BackendName, DlpEngine, OnFind, OnFormat, Scheme, WorkspaceMode
+from bot_bottle.manifest.spec import (
+    AgentName,
+    BackendName,
+    DlpEngine,
+    ImageRuntime,
+    OnFind,
+    OnFormat,
+    Scheme,
+    WorkspaceMode,
+)
 from bot_bottle.manifest.tree import Scalar
 from bot_bottle.record import dataclass
 
@@ -378,5 +387,12 @@ Mode = Annotated[
 SchemeChoice = Annotated[Scheme, PlainValidator(one_of(Scheme)), WithJsonSchema({"enum": ["https", "http"]})]
 Engine = Annotated[DlpEngine, PlainValidator(one_of(DlpEngine)), WithJsonSchema({"enum": list(get_args(DlpEngine))})]
 Preset = Annotated[str, PlainValidator(preset), WithJsonSchema({"enum": list(AVAILABLE.presets)})]
+ImageReference = Annotated[
+    str,
+    PlainValidator(lambda value: references.reference(text(value))),
+    WithJsonSchema({"type": "string", "examples": ["debian:bookworm"]}),
+]
+Package = Annotated[str, PlainValidator(lambda value: references.package(text(value))), WithJsonSchema({"type": "string"})]
+Runtime = Annotated[ImageRuntime, PlainValidator(one_of(ImageRuntime)), WithJsonSchema({"enum": list(get_args(ImageRuntime))})]
 FindFormat = Annotated[OnFormat, PlainValidator(one_of(OnFormat)), WithJsonSchema({"enum": list(get_args(OnFormat))})]
 Find = Annotated[OnFind, PlainValidator(one_of(OnFind)), WithJsonSchema({"enum": list(get_args(OnFind))})]

@@ -15,6 +15,9 @@ from bot_bottle.manifest.spec import (
     DlpAction,
     DlpEngine,
     Egress,
+    Image,
+    ImageRuntime,
+    ImageSource,
     Limits,
     Mount,
     OnFind,
@@ -40,6 +43,17 @@ class DlpSaid:
     injection: OnFind | None = None
     unscannable: OnFind | None = None
     actions: tuple[DlpAction, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageSaid:
+    """What a source says about the image; `None` is "not said"."""
+
+    source: ImageSource | None = None
+    packages: tuple[str, ...] = ()
+    build_args: tuple[tuple[str, str], ...] = ()
+    runtime: ImageRuntime | None = None
+    read_only: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +83,7 @@ class Layer:
     mounts: tuple[Mount, ...] = ()
     budget: Budget | None = None
     dlp: DlpSaid | None = None
+    image: ImageSaid | None = None
     reads: tuple[tuple[Path, str], ...] = ()
     places: tuple[tuple[str, Place], ...] = ()
 
@@ -108,6 +123,7 @@ def add(spec: BottleSpec, layer: Layer) -> BottleSpec:
         mounts=tuple({mount.guest_path: mount for mount in spec.mounts + layer.mounts}.values()),
         budget=_add_budget(spec.budget, layer.budget),
         dlp=_add_dlp(spec.dlp, layer.dlp),
+        image=_add_image(spec.image, layer.image),
         origin=(*spec.origin, layer.label),
         decided_by=tuple((dict(spec.decided_by) | _decided(layer)).items()),
     )
@@ -187,6 +203,20 @@ def _add_dlp(below: Dlp | None, above: DlpSaid | None) -> Dlp | None:
     )
 
 
+def _add_image(below: Image | None, above: ImageSaid | None) -> Image | None:
+    """Packages and build arguments add up; the rest above replaces."""
+    if above is None:
+        return below
+    under = below or Image()
+    return Image(
+        source=above.source or under.source,
+        packages=tuple(dict.fromkeys(under.packages + above.packages)),
+        build_args=tuple(sorted((dict(under.build_args) | dict(above.build_args)).items())),
+        runtime=above.runtime or under.runtime,
+        read_only=under.read_only if above.read_only is None else above.read_only,
+    )
+
+
 def _decided(layer: Layer) -> dict[str, str]:
     single = {
         "agent": layer.agent,
@@ -197,6 +227,7 @@ def _decided(layer: Layer) -> dict[str, str]:
         "args": layer.args,
         "command": layer.command,
         "egress.upstream.proxy": layer.upstream.proxy,
+        "image": layer.image,
     }
     said = [path for path, value in single.items() if value is not None]
     said += [f"limits.{'time' if name == 'time_s' else name}" for name, _ in layer.limits]

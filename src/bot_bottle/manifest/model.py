@@ -3,9 +3,9 @@
 The text under each field is its documentation: `docs/reference/manifest.md` and the JSON Schema are made from it.
 """
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from bot_bottle.manifest.fields import (
     Agent,
@@ -48,17 +48,9 @@ from bot_bottle.manifest.fields import (
     Version,
     Words,
 )
+from bot_bottle.manifest.image import ImageSection
 from bot_bottle.manifest.mistakes import Wrong
-
-Item = TypeVar("Item")
-Some = Annotated[list[Item], Field(min_length=1)]
-"""A list that says something: an empty one could be read as any or as none."""
-
-
-class Section(BaseModel):
-    """What all mappings of a manifest share."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", validate_by_alias=True)
+from bot_bottle.manifest.section import Section, Some
 
 
 class WorkspaceSection(Section):
@@ -342,6 +334,8 @@ class Common(Section):
     """What the agent's model may cost."""
     dlp: DlpSection | None = None
     """How requests are searched for secrets before they leave."""
+    image: ImageSection | None = None
+    """The bottle's root file system, for the backends that have one of their own. Default: the agent's own image."""
 
     @model_validator(mode="after")
     def _one_prompt(self) -> "Common":

@@ -6,7 +6,7 @@ from typing import TypeVar, cast
 
 from bot_bottle.manifest.available import Available
 from bot_bottle.manifest.host_paths import folder_at, located
-from bot_bottle.manifest.layer import Layer
+from bot_bottle.manifest.layer import ImageSaid, Layer
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest
 from bot_bottle.manifest.spec import AgentName, BackendName, Rule, WorkspaceMode
 from bot_bottle.record import dataclass
@@ -33,6 +33,7 @@ class Overrides:
     allow: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
+    image: str | None = None
 
 
 class _Reading:
@@ -65,6 +66,7 @@ def override_layer(overrides: Overrides, *, cwd: Path, available: Available) -> 
         prompt=_prompt(reading, overrides, cwd),
         args=overrides.args or None,
         rules=tuple(rule for rule in rules if rule is not None),
+        image=_image(reading, overrides.image, cwd),
         presets=tuple(preset for preset in presets if preset is not None),
         places=tuple(
             (path, Place(name=name))
@@ -74,6 +76,7 @@ def override_layer(overrides: Overrides, *, cwd: Path, available: Available) -> 
                 ("workspace.path", "-w"),
                 ("workspace.mode", "--mode"),
                 ("prompt", "--prompt"),
+                ("image", "--image"),
             )
         ),
     )
@@ -107,6 +110,15 @@ def _choice(reading: _Reading, option: str, value: str | None, allowed: tuple[st
     wrong = Wrong("this is not one of the choices", allowed=", ".join(allowed), nearest=nearest(value, allowed))
     reading.mistakes.append(mistake(Place(name=option), "", wrong, value))
     return None
+
+
+def _image(reading: _Reading, word: str | None, cwd: Path) -> ImageSaid | None:
+    if word is None:
+        return None
+    from bot_bottle.manifest.references import image_named
+
+    source = reading.take("--image", word, lambda: image_named(cwd, word))
+    return ImageSaid(source=source)
 
 
 def _allowed(text: str) -> Rule:

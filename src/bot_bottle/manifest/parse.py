@@ -71,20 +71,29 @@ def _take_out_sections(tree: Branch, fields: dict[str, Any], available: Availabl
 
 def _check_env(tree: Branch) -> list[Mistake]:
     """Variables that the bottle sets itself, and values that look like secrets; those are never shown."""
-    section = tree.values.get("env")
-    if not isinstance(section, Branch):
-        return []
     mistakes = []
-    for name, key in section.keys.items():
-        value = section.values.get(name)
+    section = tree.values.get("env")
+    for name, key in section.keys.items() if isinstance(section, Branch) else ():
         if reserved(name):
             mistakes.append(mistake(key.place, f"env.{shown(name)}", Wrong("the bottle sets this variable itself; remove it")))
-        elif isinstance(value, Scalar) and looks_secret(value.text, name=name):
-            wrong = Wrong(
-                "this looks like a secret, and the agent would hold it (the value is not shown)",
-                allowed="plain values; a secret belongs in credentials, which the gate sets on requests",
-            )
-            mistakes.append(mistake(key.place, f"env.{shown(name)}", wrong))
+    image = tree.values.get("image")
+    arguments = image.values.get("build_args") if isinstance(image, Branch) else None
+    return [
+        *mistakes,
+        *_secrets_in(section, "env", "this looks like a secret, and the agent would hold it (the value is not shown)"),
+        *_secrets_in(
+            arguments, "image.build_args", "this looks like a secret, and the image would keep it (the value is not shown)"
+        ),
+    ]
+
+
+def _secrets_in(section: Node | None, path: str, what: str) -> list[Mistake]:
+    allowed = "plain values; a secret belongs in credentials, which the gate sets on requests"
+    mistakes = []
+    pairs = [(name, key, section.values.get(name)) for name, key in section.keys.items()] if isinstance(section, Branch) else []
+    for name, key, value in pairs:
+        if isinstance(value, Scalar) and looks_secret(value.text, name=name) and not (path == "env" and reserved(name)):
+            mistakes.append(mistake(key.place, f"{path}.{shown(name)}", Wrong(what, allowed=allowed)))
     return mistakes
 
 

@@ -6,14 +6,15 @@ import textwrap
 from types import ModuleType
 from typing import Any
 
-from bot_bottle.manifest import model
+from bot_bottle.manifest import image, model
 from bot_bottle.manifest.available import AVAILABLE, SECTIONS_TO_COME, Available
+from bot_bottle.manifest.section import Section
 
 Json = Any  # Any: JSON
 
 ORDER = (
     "version", "agent", "backend", "workspace", "prompt", "prompt_file", "args", "command", "egress", "credentials",
-    "limits", "env", "mounts", "budget", "dlp",
+    "limits", "env", "mounts", "budget", "dlp", "image",
 )  # fmt: skip
 """The order in which people meet the fields; the models group them by what they share."""
 
@@ -21,7 +22,7 @@ ORDER = (
 def schema(kind: type[model.Common] = model.Manifest, *, available: Available = AVAILABLE) -> dict[str, Json]:
     """The schema of a manifest, or of the operator's policy. Sections that this version refuses are not in it."""
     made = kind.model_json_schema(by_alias=True)
-    texts = field_texts(model)
+    texts = {**field_texts(image), **field_texts(model)}
     for name, section in {kind.__name__: made, **made.get("$defs", {})}.items():
         for key, described in section.get("properties", {}).items():
             section["properties"][key] = _plain(described, texts.get((name, key), ""))
@@ -56,7 +57,7 @@ def _inherited(texts: dict[tuple[str, str], str], module: ModuleType) -> dict[tu
     """A field that a class inherits has its text there too."""
     everywhere = dict(texts)
     for name, kind in vars(module).items():
-        if isinstance(kind, type) and issubclass(kind, model.Section):
+        if isinstance(kind, type) and issubclass(kind, Section):
             for base in reversed(kind.__mro__):
                 for (owner, key), text in texts.items():
                     if owner == base.__name__:

@@ -13,6 +13,7 @@ BackendName = Literal["namespaces", "gvisor", "docker", "smolmachines", "auto", 
 WorkspaceMode = Literal["bind", "copy", "clone"]
 Scheme = Literal["https", "http"]
 CredentialSlot = Literal["header", "basic", "query", "sigv4"]
+ImageRuntime = Literal["runc", "runsc", "kata"]
 DlpEngine = Literal["builtin", "pipelock"]
 OnFind = Literal["block", "warn", "off"]
 OnFormat = Literal["block", "redact", "warn", "off"]
@@ -191,6 +192,62 @@ class Dlp:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FromAgent:
+    """The agent's own Dockerfile, on this base; empty: the base that the Dockerfile names."""
+
+    base: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromDockerfile:
+    """The operator's Dockerfile. `context` is the folder it may copy from, `target` the stage to stop at (empty: the last)."""
+
+    dockerfile: Path
+    context: Path
+    target: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromReference:
+    """An image by its reference, as an engine or a registry knows it: NAME, NAME:TAG, NAME@sha256:… or sha256:…"""
+
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromArchive:
+    """A tar file that `docker save` or an OCI tool wrote."""
+
+    archive: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FromRootfs:
+    """A folder that holds a whole root file system."""
+
+    rootfs: Path
+
+
+ImageSource = FromAgent | FromDockerfile | FromReference | FromArchive | FromRootfs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """What a bottle's root file system is, for the backends that have one of their own.
+
+    `packages` are installed on top by the image's own package manager. `build_args` reach every build: mirrors, proxies.
+    `runtime` is the one that docker is asked for (None: the daemon's choice). `read_only`: nothing outside the home, the
+    workspace and the temporary folders can be written.
+    """
+
+    source: ImageSource = field(default_factory=FromAgent)
+    packages: tuple[str, ...] = ()
+    build_args: tuple[tuple[str, str], ...] = ()
+    runtime: ImageRuntime | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BottleSpec:
     """Everything the operator asked for, checked and complete. `origin` names the files it came from.
 
@@ -211,6 +268,7 @@ class BottleSpec:
     mounts: tuple[Mount, ...] = ()
     budget: Budget | None = None
     dlp: Dlp | None = None
+    image: Image | None = None
     origin: tuple[str, ...] = ()
     read_from: tuple[Path, ...] = ()
     decided_by: tuple[tuple[str, str], ...] = ()

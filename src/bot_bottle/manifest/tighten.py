@@ -10,16 +10,22 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from bot_bottle.host.plain import plain
-from bot_bottle.manifest.layer import DlpSaid, Layer
+from bot_bottle.manifest.layer import DlpSaid, ImageSaid, Layer
 from bot_bottle.manifest.mistakes import Place
 from bot_bottle.manifest.spec import (
     BottleSpec,
     Budget,
     Credential,
     Dlp,
+    FromAgent,
+    FromArchive,
     FromCommand,
+    FromDockerfile,
     FromEnv,
     FromFile,
+    FromReference,
+    Image,
+    ImageSource,
     Limits,
     Rule,
     SecretSource,
@@ -38,6 +44,9 @@ STRONGER: dict[str, tuple[str, ...]] = {
 
 EXPOSURE = ("copy", "clone", "bind")
 """Workspace modes, from the one that touches nothing of the operator's to the one that does."""
+
+OWN_KERNEL = {"runc": 0, "runsc": 1, "kata": 2}
+"""Docker's runtimes, by how much stands between the bottle and the host's kernel."""
 
 STRICTNESS = ("off", "warn", "redact", "block")
 
@@ -65,6 +74,7 @@ def loosenings(policy: BottleSpec, said: Layer) -> tuple[Loosening, ...]:
         *_budget(policy.budget, said),
         *_dlp(policy.dlp or Dlp(), said),
         *_inside(policy, said),
+        *_image(policy.image, said.image),
     ]
     rows = [Loosening(place=said.place(path), path=path, what=what) for path, what in found]
     return tuple(sorted(rows, key=lambda row: (row.place.line, row.place.column)))
@@ -82,6 +92,7 @@ def without_overridden(said: Layer, typed: Layer, *, policy: BottleSpec) -> Laye
         prompt=None if typed.prompt is not None else said.prompt,
         args=None if other_agent else said.args,
         command=None if other_agent else said.command,
+        image=replace(said.image, source=None) if said.image and typed.image else said.image,
     )
 
 
@@ -241,6 +252,37 @@ def _inside(policy: BottleSpec, said: Layer) -> Found:
         if mount not in policy.mounts:
             how = "read and change" if mount.writable else "read"
             yield f"mounts[{index}]", f"lets the bottle {how} {plain(str(mount.host_path), limit=200)}"
+
+
+def _image(policy: Image | None, said: ImageSaid | None) -> Found:
+    if said is None:
+        return
+    now = policy or Image()
+    if said.source and said.source != now.source:
+        yield "image", described_source(said.source)
+    for index, package in enumerate(said.packages):
+        if package not in now.packages:
+            yield f"image.packages[{index}]", f"installs {plain(package, limit=200)} in the image, outside the bottle"
+    for name, value in said.build_args:
+        if (name, value) not in now.build_args:
+            yield f"image.build_args.{name}", f"builds with {name} set to {plain(value, limit=60) or 'nothing'}"
+    if said.runtime and now.runtime and OWN_KERNEL.get(said.runtime, 0) < OWN_KERNEL.get(now.runtime, 0):
+        yield "image.runtime", f"runs with {said.runtime} instead of {now.runtime}"
+    if said.read_only is False and now.read_only:
+        yield "image.read_only", "lets the bottle write everywhere inside"
+
+
+def described_source(source: ImageSource) -> str:
+    """What an image comes from, in a user's words."""
+    if isinstance(source, FromDockerfile):
+        return f"builds {plain(str(source.dockerfile), limit=200)} outside the bottle, with docker's network, and runs it"
+    if isinstance(source, FromReference):
+        return f"runs the image {plain(source.reference, limit=200)}"
+    if isinstance(source, FromArchive):
+        return f"runs the image in {plain(str(source.archive), limit=200)}"
+    if isinstance(source, FromAgent):
+        return f"builds the agent's image on {plain(source.base, limit=200)}"
+    return f"runs from the folder {plain(str(source.rootfs), limit=200)}"
 
 
 def described(rule: Rule) -> str:

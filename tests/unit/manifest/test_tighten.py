@@ -41,6 +41,7 @@ env: {CI: true}
 mounts: [{path: /usr/share, to: /data}]
 budget: {usd: 5}
 dlp: {injection: block}
+image: {ref: "tools.example.com/agent:1", packages: [git], runtime: runsc, read_only: true}
 """
 
 
@@ -108,6 +109,15 @@ LOOSENING = [
     ("dlp: {formats: off}", "dlp.formats"),
     ("dlp: {injection: warn}", "dlp.injection"),
     ("dlp: {secrets: [{file: /etc/shadow}]}", "dlp.secrets[0]"),
+    ("image: {ref: evil.example.net/tools}", "image"),
+    ("image: {dockerfile: bottle-ca.pem}", "image"),
+    ("image: {archive: bottle-ca.pem}", "image"),
+    ("image: {rootfs: /usr}", "image"),
+    ("image: {base: evil.example.net/tools}", "image"),
+    ("image: {packages: [netcat]}", "image.packages[0]"),
+    ("image: {packages: [git], build_args: {http_proxy: 'http://evil.example.net:80'}}", "image.build_args.http_proxy"),
+    ("image: {runtime: runc}", "image.runtime"),
+    ("image: {read_only: false}", "image.read_only"),
 ]
 
 
@@ -145,6 +155,8 @@ TIGHTENING = [
     "mounts: [{path: /usr/share, to: /data}]",
     "budget: {usd: 1, tokens: 1000}",
     "dlp: {formats: block}",
+    "image: {ref: 'tools.example.com/agent:1'}",
+    "image: {packages: [git], read_only: true, runtime: kata}",
 ]
 
 

@@ -1,0 +1,63 @@
+"""The section `image`: what a bottle's root file system is made from. Imports pydantic."""
+
+from pydantic import model_validator
+
+from bot_bottle.manifest.fields import (
+    Flag,
+    HostFile,
+    HostFolder,
+    ImageReference,
+    Name,
+    Package,
+    Runtime,
+    Variable,
+    Words,
+)
+from bot_bottle.manifest.mistakes import Wrong
+from bot_bottle.manifest.section import Section, Some
+
+SOURCES = ("dockerfile", "ref", "archive", "rootfs", "base")
+
+
+class ImageSection(Section):
+    """The bottle's root file system, on docker, gvisor and smolmachines; the host's own system folders serve on namespaces. Any
+    Linux image will do: nothing of ours has to be in it. At most one of `dockerfile`, `ref`, `archive`, `rootfs` and `base`."""
+
+    dockerfile: HostFile | None = None
+    """Your Dockerfile, built with docker. A relative path starts at this file. Building happens outside the bottle, with docker's
+    network."""
+    context: HostFolder | None = None
+    """The folder that the Dockerfile copies from, by default its own folder. Nothing is sent when it copies nothing."""
+    target: Name | None = None
+    """The stage of the Dockerfile to stop at. Default: the last."""
+    ref: ImageReference | None = None
+    """An image by its reference, as `debian:bookworm`, `registry.example.com/team/tools@sha256:…`, or what is loaded already."""
+    archive: HostFile | None = None
+    """A tar file as `docker save` writes it, or in the form of an OCI layout. gvisor and smolmachines need no docker for it."""
+    rootfs: HostFolder | None = None
+    """A folder that holds a whole root file system. The bottle never changes it."""
+    base: ImageReference | None = None
+    """The image on which the agent's own Dockerfile builds, for mirrors. Default: what that Dockerfile names."""
+    packages: Some[Package] | None = None
+    """Packages to install on top with the image's package manager (apt, apk, dnf, microdnf, pacman or zypper). Needs docker."""
+    build_args: dict[Variable, Words] | None = None
+    """Build arguments, as `http_proxy` or a mirror's address. A secret here is an error: images keep their arguments."""
+    runtime: Runtime | None = None
+    """The runtime that docker is asked for: `runc`, `runsc` (gVisor) or `kata`. Default: the daemon's own choice."""
+    read_only: Flag | None = None
+    """True: nothing outside the home, the workspace and the temporary folders can be written. Default: false; what is written
+    elsewhere ends with the bottle."""
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> "ImageSection":
+        said = [key for key in SOURCES if getattr(self, key) is not None]
+        if len(said) > 1:
+            raise Wrong("an image comes from one place", allowed=f"one of {', '.join(SOURCES)}", at=said[1])
+        for key in ("context", "target"):
+            if getattr(self, key) is not None and self.dockerfile is None:
+                raise Wrong(f"{key} belongs to a Dockerfile", allowed=f"dockerfile and {key}, or neither", at=key)
+        if self.build_args and said and said[0] in {"ref", "archive", "rootfs"} and not self.packages:
+            raise Wrong(
+                f"nothing is built from {said[0]} alone", allowed="build_args with dockerfile, base or packages", at="build_args"
+            )
+        return self
