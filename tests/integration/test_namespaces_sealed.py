@@ -12,8 +12,9 @@ import pytest
 from plans import HeldSockets, run_inside, shared_plan
 
 from bot_bottle.backends.base import RunningBottle, Unusable
+from bot_bottle.backends.mounts import Bind, Closed
 from bot_bottle.backends.namespaces.backend import Namespaces
-from bot_bottle.backends.namespaces.plan import Bind, Closed, NamespacesPlan
+from bot_bottle.backends.namespaces.plan import NamespacesPlan
 from bot_bottle.bottles.contain import judge, questions
 from bot_bottle.manifest.spec import Limits
 

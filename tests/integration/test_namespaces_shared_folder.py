@@ -11,7 +11,7 @@ from plans import HeldSockets, run_inside, shared_plan
 
 from bot_bottle.backends.base import RunningBottle, Unusable
 from bot_bottle.backends.namespaces.backend import Namespaces
-from bot_bottle.backends.namespaces.placeholders import remove_left
+from bot_bottle.backends.placeholders import remove_left
 from bot_bottle.errors import CannotRunHere
 
 pytestmark = [

@@ -6,10 +6,10 @@ from pathlib import Path
 from bot_bottle.backends.base import Backend, BundleLink, RunningBottle, Unusable, Usable
 from bot_bottle.backends.namespaces.groups import remove_groups
 from bot_bottle.backends.namespaces.launch import GROUPS, launch
-from bot_bottle.backends.namespaces.placeholders import remove_left
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
 from bot_bottle.backends.namespaces.prepare import prepare
 from bot_bottle.backends.namespaces.survey import survey
+from bot_bottle.backends.placeholders import remove_left
 from bot_bottle.host.processes import end_those
 from bot_bottle.plans.bottle import BottlePlan
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot_bottle.backends.namespaces.plan import Bind, Closed, Link, Memory, Mounted, NamespacesPlan, Special
+from bot_bottle.backends.mounts import Bind, Closed, Link, Memory, Mounted, Special
+from bot_bottle.backends.namespaces.plan import NamespacesPlan
 
 GUEST_ID = "1000"
 NAMESPACES = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup")

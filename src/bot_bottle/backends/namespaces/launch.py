@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from bot_bottle.backends.base import BundleLink, RunningBottle
 from bot_bottle.backends.namespaces.client import advice, bwrap_argv
 from bot_bottle.backends.namespaces.groups import in_groups
-from bot_bottle.backends.namespaces.placeholders import placed
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
 from bot_bottle.backends.namespaces.survey import kernel_settings, why_not
 from bot_bottle.backends.namespaces.watch import Watch
+from bot_bottle.backends.placeholders import placed
 from bot_bottle.backends.portal import PortalBottle, take_sockets
 from bot_bottle.errors import BottleError, CannotRunHere
 from bot_bottle.guest import frames
@@ -29,7 +29,7 @@ END_TIMEOUT_S = 3.0
 def launch(plan: NamespacesPlan, link: BundleLink) -> Iterator[RunningBottle]:
     """A sealed bottle whose gates' sockets are with the bundle."""
     with contextlib.ExitStack() as undo:
-        undo.enter_context(placed(plan))
+        undo.enter_context(placed(plan.placeholders, stage_dir=plan.stage_dir))
         join_groups = undo.enter_context(in_groups(plan.limits.cgroup, journal=plan.stage_dir / "backend" / GROUPS))
         control, theirs = socket.socketpair()
         undo.callback(control.close)

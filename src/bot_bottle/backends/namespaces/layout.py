@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot_bottle.backends.namespaces.plan import Bind, Closed, Link, Memory, Mounted, Special
+from bot_bottle.backends.mounts import Bind, Closed, Link, Memory, Mounted, Special
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.manifest.spec import Mount
 from bot_bottle.plans.bottle import BottlePlan

@@ -10,10 +10,6 @@ from bot_bottle.backends.namespaces.plan import LimitPlan
 from bot_bottle.manifest.spec import Limits
 from bot_bottle.plans.gate import Line
 
-GIB = 1024**3
-MEMORY_FILES = GIB
-"""Size of /tmp where memory has no limit."""
-
 
 def group_name(slug: str, stage_dir: Path) -> str:
     """The name of a bottle's control groups: slugs differ within one operator's state, and groups belong to the whole machine."""
@@ -42,11 +38,6 @@ def some_cores(wanted: float, cores: Sequence[int], *, slug: str) -> tuple[int, 
         return ()
     first = crc32(slug.encode()) % len(cores)
     return tuple(sorted(cores[(first + step) % len(cores)] for step in range(count)))
-
-
-def memory_files(limits: Limits) -> int:
-    """Bytes that /tmp and /dev/shm may hold each: they are memory, so no more than half of it."""
-    return MEMORY_FILES if limits.memory is None else max(1024**2, limits.memory // 2)
 
 
 def describe_limits(limits: Limits, plan: LimitPlan) -> tuple[Line, ...]:

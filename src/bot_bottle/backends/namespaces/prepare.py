@@ -5,18 +5,17 @@ import shutil
 from pathlib import Path
 
 from bot_bottle import guest
+from bot_bottle.backends.etc import generated, hostname_for, make_etc
+from bot_bottle.backends.mounts import Mounted, memory_files
 from bot_bottle.backends.namespaces.cgroups import usable_groups
-from bot_bottle.backends.namespaces.etc import generated, make_etc
 from bot_bottle.backends.namespaces.layout import mounts_of, python_inside, python_prefix, writable_paths
-from bot_bottle.backends.namespaces.limits import describe_limits, memory_files, plan_limits
-from bot_bottle.backends.namespaces.placeholders import of_others
-from bot_bottle.backends.namespaces.plan import Bind, LandlockPlan, LimitPlan, Mounted, NamespacesPlan
-from bot_bottle.backends.namespaces.protect import Protection, protect_workspace
-from bot_bottle.backends.namespaces.seccomp import filter_for
+from bot_bottle.backends.namespaces.limits import describe_limits, plan_limits
+from bot_bottle.backends.namespaces.plan import LandlockPlan, LimitPlan, NamespacesPlan
+from bot_bottle.backends.protect import Protection, check_sources, workspace_mounts
+from bot_bottle.backends.seccomp import filter_for
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.guest import landlock
 from bot_bottle.host.files import make_private_folder, write_file
-from bot_bottle.host.paths import cache_dir, config_dir, state_dir
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS, Line
 from bot_bottle.record import field_values, replace
@@ -33,7 +32,7 @@ def prepare(shared: BottlePlan) -> NamespacesPlan:
     shared = replace(shared, guest_env=with_python(shared.guest_env))
     folder = make_private_folder(shared.stage_dir / "backend")
     hostname = hostname_for(shared.slug)
-    protection = _workspace(shared)
+    protection = workspace_mounts(shared)
     mounts = _mounts(shared, folder, hostname, protection)
     level = min(landlock.level(), NEWEST_LEVEL)
     locked = LandlockPlan(level=level, writable=writable_paths(mounts)) if level >= landlock.LEAST_LEVEL else None
@@ -59,23 +58,6 @@ def prepare(shared: BottlePlan) -> NamespacesPlan:
     )
 
 
-def check_sources(shared: BottlePlan) -> None:
-    """CannotRunHere when a shared folder would show the bottle our own state: other bottles' keys and control sockets."""
-    own = [folder.resolve() for folder in (state_dir(), config_dir(), cache_dir())]
-    binds = [mount.host_path for mount in shared.spec.mounts]
-    if shared.spec.workspace.mode == "bind":
-        binds.append(shared.workspace_dir)
-    for bind in binds:
-        place = bind.resolve()
-        shown = [folder for folder in own if folder.is_relative_to(place) or place.is_relative_to(folder)]
-        if shown:
-            raise CannotRunHere(
-                "This folder cannot be given to a bottle: bot-bottle's own state would come with it.",
-                facts=(f"{bind} holds, or lies in, {shown[0]}",),
-                next="Name a folder deeper down, or use --mode copy.",
-            )
-
-
 def with_python(env: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """The environment with our interpreter's folder last on PATH, so that `python3` and `pip` are there at all."""
     prefix = python_prefix()
@@ -83,21 +65,6 @@ def with_python(env: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
         return env
     path = dict(env).get("PATH", "/usr/local/bin:/usr/bin:/bin")
     return tuple(sorted((dict(env) | {"PATH": f"{path}:{prefix}/bin"}).items()))
-
-
-def hostname_for(slug: str) -> str:
-    """A name that the kernel and /etc/hosts take: letters, digits and hyphens, at most 63 (RFC 1123, 2.1)."""
-    name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in slug)[:63].strip("-")
-    return name or "bottle"
-
-
-def _workspace(shared: BottlePlan) -> Protection:
-    bound = Bind(host_path=shared.workspace_dir, guest_path=shared.guest_workspace, writable=True)
-    if shared.spec.workspace.mode != "bind":
-        return Protection(mounts=(bound,), placeholders=())
-    placed, also = of_others(shared.stage_dir), shared.spec.read_from
-    found = protect_workspace(shared.workspace_dir, shared.guest_workspace, also=also, placed=placed)
-    return replace(found, mounts=(bound, *found.mounts))
 
 
 def _mounts(shared: BottlePlan, folder: Path, hostname: str, protection: Protection) -> tuple[Mounted, ...]:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bot_bottle.backends.etc import hostname_for
+from bot_bottle.backends.mounts import Bind, Closed, Link, Memory, Mounted, Special
 from bot_bottle.backends.namespaces.client import NAMESPACES, advice, forbidding, mount_words
 from bot_bottle.backends.namespaces.layout import writable_paths
-from bot_bottle.backends.namespaces.plan import Bind, Closed, Link, Memory, Mounted, Special
-from bot_bottle.backends.namespaces.prepare import hostname_for
 from bot_bottle.backends.portal import exit_code
 
 MOUNTS: list[tuple[Mounted, list[str]]] = [

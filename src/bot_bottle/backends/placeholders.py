@@ -10,26 +10,25 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot_bottle.backends.namespaces.plan import NamespacesPlan, Placeholder
+from bot_bottle.backends.mounts import Placeholder
 from bot_bottle.host.files import write_file
 
 JOURNAL = "placeholders.json"
 
 
 @contextlib.contextmanager
-def placed(plan: NamespacesPlan) -> Iterator[None]:
-    """The plan's placeholders, there now and gone afterwards."""
-    if not plan.placeholders:
+def placed(placeholders: tuple[Placeholder, ...], *, stage_dir: Path) -> Iterator[None]:
+    """Placeholders that are there now and gone afterwards."""
+    if not placeholders:
         yield
         return
-    folder = plan.stage_dir / "backend"
-    write_file(folder / JOURNAL, json.dumps([[str(one.host_path), one.content] for one in plan.placeholders]))
+    write_file(stage_dir / "backend" / JOURNAL, json.dumps([[str(one.host_path), one.content] for one in placeholders]))
     try:
-        for one in plan.placeholders:
+        for one in placeholders:
             place(one)
         yield
     finally:
-        remove_left(plan.stage_dir)
+        remove_left(stage_dir)
 
 
 def place(one: Placeholder) -> None:

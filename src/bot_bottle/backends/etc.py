@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot_bottle.backends.namespaces.plan import Bind
+from bot_bottle.backends.mounts import Bind
 
 FILES = (
     "debian_version", "fedora-release", "redhat-release", "lsb-release", "os-release", "host.conf", "inputrc", "ld.so.cache",
@@ -126,3 +126,9 @@ def is_for_everybody(folder: str) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(mode) and mode & 0o005 == 0o005
+
+
+def hostname_for(slug: str) -> str:
+    """A name that the kernel and /etc/hosts take: letters, digits and hyphens, at most 63 (RFC 1123, 2.1)."""
+    name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in slug)[:63].strip("-")
+    return name or "bottle"

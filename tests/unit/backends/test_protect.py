@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot_bottle.backends.namespaces.plan import Bind
-from bot_bottle.backends.namespaces.protect import COMMON_DIR, Kind, inside, named_by_config, protect, wanted
+from bot_bottle.backends.mounts import Bind
+from bot_bottle.backends.protect import COMMON_DIR, Kind, inside, named_by_config, protect, wanted
 from bot_bottle.errors import CannotRunHere
 
 AT, GUEST = Path("/host/project"), "/work/project"

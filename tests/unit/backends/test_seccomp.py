@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from bot_bottle.backends.namespaces.seccomp import FORBIDDEN, filter_for, program
-from bot_bottle.backends.namespaces.syscalls import ARCHITECTURES
+from bot_bottle.backends.seccomp import FORBIDDEN, filter_for, program
+from bot_bottle.backends.syscalls import ARCHITECTURES
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 EPERM, ENOSYS, EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT = 1, 38, 97, 94, 93

@@ -7,7 +7,7 @@ have a history of holes, only ordinary sockets. What is not named here is allowe
 import struct
 from collections.abc import Callable, Sequence
 
-from bot_bottle.backends.namespaces.syscalls import ARCHITECTURES, Architecture
+from bot_bottle.backends.syscalls import ARCHITECTURES, Architecture
 from bot_bottle.record import dataclass
 
 ALLOW = 0x7FFF0000

@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from bot_bottle.backends.namespaces.plan import Bind, Mounted, Placeholder
+from bot_bottle.backends.mounts import Bind, Mounted, Placeholder
+from bot_bottle.backends.placeholders import of_others
 from bot_bottle.errors import CannotRunHere
-from bot_bottle.record import dataclass
+from bot_bottle.host.paths import cache_dir, config_dir, state_dir
+from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.record import dataclass, replace
 
 Kind = Literal["missing", "file", "folder", "link", "other"]
 
@@ -131,3 +134,30 @@ def protect_workspace(at: Path, guest: str, *, also: tuple[Path, ...] = (), plac
     every |= {str(parent) for path in every for parent in PurePosixPath(path).parents if str(parent) != "."}
     kinds: dict[str, Kind] = {path: "missing" if str(at / path) in placed else kind_of(at / path) for path in every}
     return protect(kinds, always, if_there, at=at, guest=guest)
+
+
+def check_sources(shared: BottlePlan) -> None:
+    """CannotRunHere when a shared folder would show the bottle our own state: other bottles' keys and control sockets."""
+    own = [folder.resolve() for folder in (state_dir(), config_dir(), cache_dir())]
+    binds = [mount.host_path for mount in shared.spec.mounts]
+    if shared.spec.workspace.mode == "bind":
+        binds.append(shared.workspace_dir)
+    for bind in binds:
+        place = bind.resolve()
+        shown = [folder for folder in own if folder.is_relative_to(place) or place.is_relative_to(folder)]
+        if shown:
+            raise CannotRunHere(
+                "This folder cannot be given to a bottle: bot-bottle's own state would come with it.",
+                facts=(f"{bind} holds, or lies in, {shown[0]}",),
+                next="Name a folder deeper down, or use --mode copy.",
+            )
+
+
+def workspace_mounts(shared: BottlePlan) -> Protection:
+    """The workspace, and over it what of a shared one the bottle must not change."""
+    bound = Bind(host_path=shared.workspace_dir, guest_path=shared.guest_workspace, writable=True)
+    if shared.spec.workspace.mode != "bind":
+        return Protection(mounts=(bound,), placeholders=())
+    placed, also = of_others(shared.stage_dir), shared.spec.read_from
+    found = protect_workspace(shared.workspace_dir, shared.guest_workspace, also=also, placed=placed)
+    return replace(found, mounts=(bound, *found.mounts))
