@@ -63,6 +63,8 @@ class AgentProvider(ABC):
 
     name: str
     summary: str
+    resume: tuple[str, ...] = ()
+    """The arguments that take up the last conversation in the same folder; empty when the agent keeps none."""
     plain_variables: tuple[str, ...] = ()
     """Variables of the operator that hold no secret and whose values the provider reads."""
 

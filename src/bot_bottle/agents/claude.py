@@ -1,34 +1,26 @@
 """Claude Code: its native program from npm, told its prompt with --append-system-prompt-file."""
 
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from bot_bottle.agents.base import AgentDefaults, AgentProvider, Installed, Provisioning
-from bot_bottle.agents.endpoint import PLACEHOLDER, Endpoint, credentials_for, parse_endpoint
-from bot_bottle.agents.npm import Package, Platform, Release, find, install, program_path, this_platform
-from bot_bottle.errors import BottleError
-from bot_bottle.manifest.spec import Credential, FromEnv, Mount
+from bot_bottle.agents.base import AgentDefaults, Installed, Provisioning
+from bot_bottle.agents.endpoint import PLACEHOLDER, Endpoint, credentials_for
+from bot_bottle.agents.model_api import ANTHROPIC, Key
+from bot_bottle.agents.npm import Package, Platform, Release
+from bot_bottle.agents.packaged import FromNpm, require
+from bot_bottle.manifest.spec import Credential, FromEnv
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
 from bot_bottle.plans.gate import Line
+from bot_bottle.record import replace
 
 VERSION = "2.1.197"
 WHERE = "agent claude"
-BASE_URL = "ANTHROPIC_BASE_URL"
-PUBLIC_API = "https://api.anthropic.com"
-PROGRAMS = "/run/bot-bottle/agents/claude"
-"""Where the install folder is inside the bottle."""
 
-KEYS = (
-    ("ANTHROPIC_AUTH_TOKEN", "authorization", "Bearer {value}"),
-    ("ANTHROPIC_API_KEY", "x-api-key", "{value}"),
-    ("CLAUDE_CODE_OAUTH_TOKEN", "authorization", "Bearer {value}"),
+API = replace(
+    ANTHROPIC,
+    keys=(Key(variable="ANTHROPIC_AUTH_TOKEN"), *ANTHROPIC.keys, Key(variable="CLAUDE_CODE_OAUTH_TOKEN")),
+    look_ups=(*ANTHROPIC.look_ups, "/api/claude_code/policy_limits", "/api/claude_code/settings"),
 )
-"""The operator's variables that may hold a key, in the order in which Claude Code itself prefers them, and where each goes."""
-
-MODEL_CALLS = ("/v1/messages", "/v1/messages/count_tokens")
-LOOK_UPS = ("/v1/models", "/v1/models/*", "/api/claude_code/policy_limits", "/api/claude_code/settings")
 """What 2.1.197 asks besides the model, with telemetry off: the organisation's limits and settings."""
 
 QUIET = (
@@ -70,65 +62,36 @@ RELEASE = Release(
 """The hashes are those in the registry's own metadata for these versions (`npm view PACKAGE@VERSION dist.integrity`)."""
 
 
-class Claude(AgentProvider):
+class Claude(FromNpm):
     """Claude Code. The bottle is its sandbox, so its own permission prompts are off."""
 
     name = "claude"
+    title = "Claude Code"
     summary = "Claude Code (Anthropic), from npm"
-    plain_variables = (BASE_URL,)
-
-    def __init__(self, release: Release = RELEASE, system: str | None = None) -> None:
-        self.release = release
-        self.system = system or this_platform()
-
-    def describe_pin(self) -> str:
-        """The pinned version."""
-        return self.release.main.version
-
-    def installed(self, cache: Path) -> Installed | None:
-        """The pinned version in the cache, or None."""
-        return find(self.release, cache, self.system)
-
-    def install(self, cache: Path) -> Installed:
-        """Bring the pinned version into the cache with npm."""
-        return install(self.release, cache, system=self.system, host=os.environ)
+    resume = ("--continue",)
+    plain_variables = (API.base_variable,)
+    pinned = RELEASE
 
     def defaults(self, host: Mapping[str, str]) -> AgentDefaults:
         """The model API and little else; the key by whichever variable Claude Code itself would use."""
-        api = endpoint(host)
-        rules = (
-            api.rule(methods=("POST",), paths=MODEL_CALLS, where=WHERE),
-            api.rule(methods=("GET",), paths=LOOK_UPS, where=WHERE),
-        )
-        found = next((key for key in KEYS if host.get(key[0])), None)
-        if found is None:
-            return AgentDefaults(rules=rules, connect=api.connect)
-        variable, header, format = found
-        key = Credential(name="anthropic", source=FromEnv(env=variable), to=(api.target(header, format),), where=WHERE)
-        return AgentDefaults(rules=rules, credentials=(key,), connect=api.connect)
+        return API.defaults(host, WHERE)
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The native program, its settings so that it starts without questions, and inert placeholders for keys."""
-        if installed is None:
-            raise BottleError("Claude Code is not installed.", next="Run `bot-bottle agents install claude`.")
-        api = endpoint(dict(asked.host_values))
+        found = require(installed, self)
+        api = API.endpoint(dict(asked.host_values))
         placeholders = placeholder_variables(api, asked.spec.credentials)
-        base = ((BASE_URL, api.url),) if asked.host_values else ()
+        base = ((API.base_variable, api.url),) if asked.host_values else ()
         return AgentProvision(
             provider=self.name,
-            version=installed.version,
-            command=(program_path(self.release, PROGRAMS, self.system), *options(asked), *asked.spec.args),
+            version=found.version,
+            command=(*self.start(), *options(asked), *asked.spec.args),
             prompt_mode=PromptMode.APPEND_SYSTEM_PROMPT_FILE,
             env=QUIET + base + tuple((name, PLACEHOLDER) for name in placeholders),
             files=home_files(asked.guest_workspace),
-            mounts=(Mount(host_path=installed.folder, guest_path=PROGRAMS),),
+            mounts=(self.mount(found),),
             notes=notes(asked, api, placeholders),
         )
-
-
-def endpoint(host: Mapping[str, str]) -> Endpoint:
-    """The operator's ANTHROPIC_BASE_URL, else the public API."""
-    return parse_endpoint(host.get(BASE_URL) or PUBLIC_API, variable=BASE_URL)
 
 
 def options(asked: Provisioning) -> tuple[str, ...]:
@@ -182,7 +145,7 @@ def notes(asked: Provisioning, api: Endpoint, placeholders: tuple[str, ...]) -> 
         text = f"the gate sets the key on requests to {api.host}; inside, {', '.join(placeholders)} is a placeholder"
         lines.append(Line(label="agent key", text=text))
     else:
-        names = " or ".join(name for name, _, _ in KEYS[1:])
+        names = " or ".join(key.variable for key in API.keys[1:])
         text = f"none for {api.host}: set {names} on the host, or add one under `credentials`"
         lines.append(Line(label="agent key", text=text, why="Claude Code will say that it is not logged in"))
     return tuple(lines)

@@ -1,30 +1,21 @@
 """Codex: its native program from npm, told its prompt through `developer_instructions` in its config.toml."""
 
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from bot_bottle.agents.base import AgentDefaults, AgentProvider, Installed, Provisioning
-from bot_bottle.agents.endpoint import PLACEHOLDER, Endpoint, credentials_for, parse_endpoint
-from bot_bottle.agents.npm import Package, Platform, Release, find, install, program_path, this_platform
-from bot_bottle.errors import BottleError
-from bot_bottle.manifest.spec import Credential, FromEnv, Mount
+from bot_bottle.agents.base import AgentDefaults, Installed, Provisioning
+from bot_bottle.agents.endpoint import PLACEHOLDER
+from bot_bottle.agents.model_api import OPENAI, Key, key_note
+from bot_bottle.agents.npm import Package, Platform, Release
+from bot_bottle.agents.packaged import FromNpm, require
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
 from bot_bottle.plans.gate import Line
+from bot_bottle.record import replace
 
 VERSION = "0.169.0"
 WHERE = "agent codex"
-BASE_URL = "OPENAI_BASE_URL"
-PUBLIC_API = "https://api.openai.com/v1"
-PROGRAMS = "/run/bot-bottle/agents/codex"
-"""Where the install folder is inside the bottle."""
 
-KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY")
-"""The operator's variables that may hold a key, in the order in which Codex itself prefers them."""
-
-MODEL_CALLS = ("/responses", "/responses/compact")
-LOOK_UPS = ("/models", "/models/*")
+API = replace(OPENAI, keys=(Key(variable="CODEX_API_KEY"), *OPENAI.keys), calls=("/responses", "/responses/compact"))
 
 
 def _platform(system: str, target: str, integrity: str) -> Platform:
@@ -88,63 +79,34 @@ trust_level = "trusted"
 """
 
 
-class Codex(AgentProvider):
+class Codex(FromNpm):
     """Codex. The bottle is its sandbox, so its own sandbox and approvals are off."""
 
     name = "codex"
+    title = "Codex"
     summary = "Codex (OpenAI), from npm"
-    plain_variables = (BASE_URL,)
-
-    def __init__(self, release: Release = RELEASE, system: str | None = None) -> None:
-        self.release = release
-        self.system = system or this_platform()
-
-    def describe_pin(self) -> str:
-        """The pinned version."""
-        return self.release.main.version
-
-    def installed(self, cache: Path) -> Installed | None:
-        """The pinned version in the cache, or None."""
-        return find(self.release, cache, self.system)
-
-    def install(self, cache: Path) -> Installed:
-        """Bring the pinned version into the cache with npm."""
-        return install(self.release, cache, system=self.system, host=os.environ)
+    resume = ("resume", "--last")
+    plain_variables = (API.base_variable,)
+    pinned = RELEASE
 
     def defaults(self, host: Mapping[str, str]) -> AgentDefaults:
         """The model API, and the key by whichever variable Codex itself would use."""
-        api = endpoint(host)
-        rules = (
-            api.rule(methods=("POST",), paths=MODEL_CALLS, where=WHERE),
-            api.rule(methods=("GET",), paths=LOOK_UPS, where=WHERE),
-        )
-        variable = next((name for name in KEYS if host.get(name)), None)
-        if variable is None:
-            return AgentDefaults(rules=rules, connect=api.connect)
-        target = api.target("authorization", "Bearer {value}")
-        key = Credential(name="openai", source=FromEnv(env=variable), to=(target,), where=WHERE)
-        return AgentDefaults(rules=rules, credentials=(key,), connect=api.connect)
+        return API.defaults(host, WHERE)
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The native program, a config.toml that starts it without questions, and a placeholder for the key."""
-        if installed is None:
-            raise BottleError("Codex is not installed.", next="Run `bot-bottle agents install codex`.")
+        found = require(installed, self)
         home = f"{asked.guest_home}/.codex"
         return AgentProvision(
             provider=self.name,
-            version=installed.version,
-            command=(program_path(self.release, PROGRAMS, self.system), *arguments(asked.spec.args)),
+            version=found.version,
+            command=(*self.start(), *arguments(asked.spec.args)),
             prompt_mode=PromptMode.CONFIG_KEY,
             env=(("CODEX_HOME", home), ("OPENAI_API_KEY", PLACEHOLDER)),
             files=(GuestFile(path=".codex/config.toml", content=config(asked)),),
-            mounts=(Mount(host_path=installed.folder, guest_path=PROGRAMS),),
+            mounts=(self.mount(found),),
             notes=notes(asked),
         )
-
-
-def endpoint(host: Mapping[str, str]) -> Endpoint:
-    """The operator's OPENAI_BASE_URL, else the public API."""
-    return parse_endpoint(host.get(BASE_URL) or PUBLIC_API, variable=BASE_URL)
 
 
 def arguments(args: tuple[str, ...]) -> tuple[str, ...]:
@@ -159,7 +121,7 @@ def config(asked: Provisioning) -> str:
     prompt = asked.spec.prompt
     return CONFIG.format(
         instructions=f"developer_instructions = {toml_string(prompt)}\n" if prompt else "",
-        base_url=toml_string(endpoint(dict(asked.host_values)).url),
+        base_url=toml_string(API.endpoint(dict(asked.host_values)).url),
         workspace=toml_string(asked.guest_workspace),
     )
 
@@ -171,11 +133,7 @@ def toml_string(text: str) -> str:
 
 def notes(asked: Provisioning) -> tuple[Line, ...]:
     """What the operator should know before saying yes."""
-    api = endpoint(dict(asked.host_values))
     why = "the bottle is the sandbox"
     sandbox = Line(label="agent", text="Codex asks no approval and its own sandbox is off (danger-full-access)", why=why)
-    if credentials_for(api, asked.spec.credentials):
-        text = f"the gate sets the key on requests to {api.host}; inside, OPENAI_API_KEY is a placeholder"
-        return (sandbox, Line(label="agent key", text=text))
-    text = f"none for {api.host}: set {' or '.join(KEYS)} on the host, or add one under `credentials`"
-    return (sandbox, Line(label="agent key", text=text, why="Codex's requests will be refused"))
+    host, credentials = dict(asked.host_values), asked.spec.credentials
+    return (sandbox, key_note(API, host, credentials, inside="OPENAI_API_KEY", without="Codex's requests will be refused"))

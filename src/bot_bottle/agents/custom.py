@@ -1,10 +1,7 @@
 """`custom`: any program that the manifest names. Its rules, credentials and environment are the manifest's business."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from bot_bottle.agents.base import AgentDefaults, AgentProvider, Installed, Provisioning
-from bot_bottle.agents.shell import nothing_to_install
+from bot_bottle.agents.base import Installed, Provisioning
+from bot_bottle.agents.built_in import BuiltIn
 from bot_bottle.errors import BadManifest
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
 from bot_bottle.plans.gate import Line
@@ -13,23 +10,11 @@ PROMPT_VARIABLE = "BOT_BOTTLE_PROMPT_FILE"
 """Where a custom agent finds its standing prompt; the file is there even when there is no prompt."""
 
 
-class Custom(AgentProvider):
+class Custom(BuiltIn):
     """The manifest's `command`, then its `args`."""
 
     name = "custom"
     summary = "the manifest's own `command`"
-
-    def installed(self, cache: Path) -> Installed | None:
-        """Nothing to install."""
-        return None
-
-    def install(self, cache: Path) -> Installed:
-        """Nothing to install."""
-        raise nothing_to_install(self.name)
-
-    def defaults(self, host: Mapping[str, str]) -> AgentDefaults:
-        """No rules, no credentials."""
-        return AgentDefaults()
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The command of the manifest. BadManifest when it names none."""

@@ -8,7 +8,8 @@ import pytest
 
 from bot_bottle.agents.claude import RELEASE as CLAUDE
 from bot_bottle.agents.codex import RELEASE as CODEX
-from bot_bottle.agents.npm import Release, find, folder_of, install, is_unchanged, lock_file, program_path
+from bot_bottle.agents.npm import Release, find, folder_of, install, lock_file, program_path
+from bot_bottle.agents.shelf import is_unchanged
 from bot_bottle.errors import BottleError, CannotRunHere
 from bot_bottle.host.run import Command, CouldNotRun, Finished
 
@@ -88,7 +89,7 @@ def test_installed_files_are_read_only(tmp_path: Path, host: dict[str, str]) -> 
 
 def test_the_lock_file_pins_both_packages_by_content_and_names_no_registry() -> None:
     for release in (CLAUDE, CODEX):
-        package, lock = lock_file(release, release.platforms[SYSTEM])
+        package, lock = lock_file(release, SYSTEM)
         entries = json.loads(lock)["packages"]
         wanted = {p.integrity for p in (release.main, release.platforms[SYSTEM].package)}
         assert {entry["integrity"] for place, entry in entries.items() if place} == wanted
@@ -101,9 +102,24 @@ def test_a_program_that_was_changed_is_installed_anew(tmp_path: Path, host: dict
     program = Path(program_path(CLAUDE, str(folder), SYSTEM))
     program.chmod(0o755)
     program.write_bytes(b"\x7fELF trojan!")
-    assert not is_unchanged(CLAUDE, tmp_path, SYSTEM)
+    assert not is_unchanged(folder_of(CLAUDE, tmp_path))
     install(CLAUDE, tmp_path, system=SYSTEM, host=host, run=Npm())
-    assert is_unchanged(CLAUDE, tmp_path, SYSTEM)
+    assert is_unchanged(folder_of(CLAUDE, tmp_path))
+
+
+@pytest.mark.parametrize("change", ["a new file", "another word in package.json", "a link"])
+def test_any_change_of_an_install_is_noticed(change: str, tmp_path: Path, host: dict[str, str]) -> None:
+    folder = install(CLAUDE, tmp_path, system=SYSTEM, host=host, run=Npm()).folder
+    assert is_unchanged(folder)
+    match change:
+        case "a new file":
+            (folder / "node_modules" / "extra.js").touch()
+        case "a link":
+            (folder / "node_modules" / "link").symlink_to("/etc")
+        case _:
+            (folder / "package.json").chmod(0o644)
+            (folder / "package.json").write_text("{}")
+    assert not is_unchanged(folder)
 
 
 @pytest.mark.parametrize("damage", ["record", "program", "size", "pin"])
