@@ -21,6 +21,7 @@ EXPECTED_PARTS = (
     "example",
     "pyparsing/results.py",
     "METADATA",
+    "ensurepip/_bundled",
     "_vendor",
     "docs",
     "hypothesis",

@@ -2,7 +2,7 @@
 
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bot_bottle.record import dataclass
@@ -47,6 +47,19 @@ class Outbound:
     target: str
     headers: Sequence[tuple[str, str]]
     is_websocket: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """Something that an inspector saw in a thing that is not a request: the rule, and words that never hold what it saw.
+
+    `stops`: it must not leave; with `asks` it may once the operator has said so.
+    """
+
+    rule: str
+    what: str
+    stops: bool
+    asks: bool = False
 
 
 class Stopped(Exception):
@@ -105,3 +118,10 @@ class Inspector(Gate):
     @abstractmethod
     def inspect(self, request: Outbound) -> Inspection:
         """Look at the head. Stopped when it must not leave."""
+
+    @abstractmethod
+    def object_scan(self) -> Callable[[Iterable[bytes], str], Sequence[Sighting]]:
+        """Looks at objects that are to leave together (those of one push), each given in parts and named for people.
+
+        It also sees what is spread over several of them. Not for two threads at a time.
+        """

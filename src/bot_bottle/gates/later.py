@@ -5,10 +5,10 @@ It fails closed: while it is not made nothing is let out, and if it cannot be ma
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from bot_bottle.gates.base import Gate, Inspection, Inspector, Outbound
+from bot_bottle.gates.base import Gate, Inspection, Inspector, Outbound, Sighting
 
 PRELOAD_AFTER_S = 0.25
 """After the start: a command that is done by then never pays for it, an agent that starts up does not notice it."""
@@ -37,6 +37,10 @@ class Later(Inspector):
     def inspect(self, request: Outbound) -> Inspection:
         """As the inspector does."""
         return self.made().inspect(request)
+
+    def object_scan(self) -> Callable[[Iterable[bytes], str], Sequence[Sighting]]:
+        """As the inspector does."""
+        return self.made().object_scan()
 
     async def serve(self, listener: socket.socket) -> None:
         """An inspector has no socket of its own."""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bot_bottle.gates.base import Gate, Inspection, Inspector, Outbound, Record
 from bot_bottle.gates.dlp import triggers, views
+from bot_bottle.gates.dlp.blobs import BlobScanner, ObjectScan
 from bot_bottle.gates.dlp.chains import Trail, follow
 from bot_bottle.gates.dlp.detectors.catalogue import OUTGOING, TO_MODEL
 from bot_bottle.gates.dlp.detectors.operator import read_rules
@@ -84,6 +85,10 @@ class DlpGate(Inspector):
             found = [one for one in found if one.kind in SURE or one.surface not in {"url", "query", "host"}]
         exchange.judge(found)
         return exchange
+
+    def object_scan(self) -> ObjectScan:
+        """For the objects of one push."""
+        return ObjectScan(BlobScanner(self._secrets, key=self.key, scanner=self.scanner), self._secrets, self.settings)
 
     def remember_redirect(self, host: str, location: str) -> None:
         """A server sends the client on. The tokens in such an address are the server's: signed downloads are made so."""

@@ -118,8 +118,8 @@ CODE: tuple[Format, ...] = (
         "Fly.io",
         "Fly.io docs, Access tokens (macaroons)",
         ("fly-macaroon", "access token", "fm2_", "[A-Za-z0-9+/=]{60,}"),
-        ("fly-oauth", "OAuth token", "fo1_", f"{URL}{{43}}"),
     ),
+    *rows("Fly.io", "Fly.io docs, Access tokens", ("fly-oauth", "OAuth token", "fo1_", f"{URL}{{43}}"), edges=LETTERS),
     *rows("Heroku", "Heroku dev center, OAuth: token prefixes", ("heroku-api", "API key", "HRKU-AA", f"{URL}{{50,}}")),
     *rows("Scalingo", "Scalingo docs, API tokens", ("scalingo-api", "API token", "tk-us-", f"{URL}{{48}}")),
     *rows(
