@@ -8,6 +8,8 @@ from bot_bottle.manifest.spec import BottleSpec, ConnectTo, Credential, Rule
 from bot_bottle.plans.bottle import AgentProvision
 from bot_bottle.record import dataclass
 
+DOCKERFILES = Path(__file__).parent / "dockerfiles"
+
 CA_VARIABLES = (
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
@@ -71,6 +73,11 @@ class AgentProvider(ABC):
     def plain_values(self, host: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """For `Provisioning.host_values`."""
         return tuple((name, host[name]) for name in self.plain_variables if host.get(name))
+
+    def dockerfile(self) -> Path:
+        """The Dockerfile of the image that this agent is at home in; the agent itself is brought in by the backend."""
+        own = DOCKERFILES / f"{self.name}.Dockerfile"
+        return own if own.is_file() else DOCKERFILES / "default.Dockerfile"
 
     def describe_pin(self) -> str:
         """The version that `install` brings, or empty when there is nothing to install."""

@@ -1,12 +1,13 @@
 """The contract of a backend: say whether it works here, decide, launch. A backend knows nothing of other backends."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.image import ReadyImage, WantedImage
 from bot_bottle.record import dataclass
 
 
@@ -125,6 +126,13 @@ class Backend(ABC):
     @abstractmethod
     def survey(self) -> Usable | Unusable:
         """Whether this backend works on this machine; may start short-lived processes, changes nothing."""
+
+    def ready_image(self, wanted: WantedImage, *, make: bool, say: Callable[[str], None]) -> ReadyImage | None:
+        """The bottle's root file system, before `prepare`. What is missing is built, fetched or unpacked, and `say` told of it;
+        with `make` false it is an ImageToMake. None: this bottle needs no image. BottleError when it cannot be had.
+        """
+        del wanted, make, say
+        return None  # this machine's own system folders serve
 
     @abstractmethod
     def prepare(self, shared: BottlePlan) -> BottlePlan:

@@ -13,10 +13,15 @@ from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import AgentProvision, BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS, GatePlan
+from bot_bottle.plans.image import ImageToMake, ReadyImage
+from bot_bottle.record import replace
 
 GUEST_HOME = "/home/agent"
 GUEST_PROMPT = "/run/bot-bottle/prompt.md"
 GUEST_CA = "/run/bot-bottle/ca.pem"
+OF_THE_IMAGE = ("PATH", "LANG", "SHELL")
+"""Variables in which an image is right and our defaults are not."""
+
 TERMINAL_NAME = re.compile(r"[a-z0-9][a-z0-9.+-]{0,31}")
 
 
@@ -33,6 +38,7 @@ def prepare(
     host: Mapping[str, str],
     interactive: bool,
     preset_env: tuple[tuple[str, str], ...] = (),
+    image: ReadyImage | None = None,
 ) -> BottlePlan:
     """The frozen plan of one bottle. `host` is the operator's environment: names are looked at, and TERM."""
     workspace = f"/work/{guest_folder(spec.workspace.path.name)}"
@@ -45,7 +51,7 @@ def prepare(
         interactive=interactive,
         host_values=provider.plain_values(host),
     )
-    provision = provider.provision(asked, installed)
+    provision = replace(provider.provision(asked, installed), dockerfile_path=provider.dockerfile())
     write_stage(stage_dir, spec, provision)
     shared = BottlePlan(
         slug=slug,
@@ -57,10 +63,13 @@ def prepare(
         prompt_file=stage_dir / "prompt.md",
         ca_file=stage_dir / "ca" / "ca.pem",
         ca_bundle_file=stage_dir / "ca" / "bundle.pem",
-        guest_env=guest_env(spec, slug, provision, terminal=host.get("TERM", ""), preset_env=preset_env),
+        guest_env=guest_env(
+            spec, slug, provision, terminal=host.get("TERM", ""), preset_env=preset_env, image_env=said_by(image)
+        ),
         agent_provision=provision,
         egress_plan=egress,
         dlp_plan=dlp,
+        image=image,
     )
     return backend.prepare(shared)
 
@@ -78,10 +87,24 @@ def write_stage(stage_dir: Path, spec: BottleSpec, provision: AgentProvision) ->
         write_file(target, file.content, mode=file.mode)
 
 
+def said_by(image: ReadyImage | None) -> tuple[tuple[str, str], ...]:
+    """The environment that the image asks for."""
+    return () if image is None or isinstance(image, ImageToMake) else image.config.env
+
+
 def guest_env(
-    spec: BottleSpec, slug: str, provision: AgentProvision, *, terminal: str, preset_env: tuple[tuple[str, str], ...]
+    spec: BottleSpec,
+    slug: str,
+    provision: AgentProvision,
+    *,
+    terminal: str,
+    preset_env: tuple[tuple[str, str], ...],
+    image_env: tuple[tuple[str, str], ...] = (),
 ) -> tuple[tuple[str, str], ...]:
-    """The whole environment inside, later sources over earlier ones: ours, presets', the agent's, the manifest's."""
+    """The whole environment inside, later sources over earlier ones: ours, presets', the agent's, the manifest's.
+
+    An image's own comes first of all, except that its PATH, LANG and SHELL stand against ours: it knows what lies in it.
+    """
     proxy = f"http://127.0.0.1:{GATE_PORTS['egress']}"
     env = {
         "HOME": GUEST_HOME,
@@ -98,5 +121,6 @@ def guest_env(
     }
     env |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy)
     env |= dict.fromkeys(CA_VARIABLES, GUEST_CA)
+    env = dict(image_env) | env | {name: value for name, value in image_env if name in OF_THE_IMAGE and value}
     env |= dict(preset_env) | dict(provision.env) | dict(spec.env)
     return tuple(sorted(env.items()))

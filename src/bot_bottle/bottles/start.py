@@ -29,6 +29,7 @@ from bot_bottle.host.run import run
 from bot_bottle.manifest.read import Loaded, Sources, load
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.image import WantedImage
 from bot_bottle.record import dataclass, replace
 
 Say = Callable[[str], None]
@@ -69,6 +70,8 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
         backend = usable_backend(loaded.spec)
         agent = find_provider(loaded.spec.agent)
         installed = ready_agent(agent, say=say, install=not asked.dry_run)
+        wanted = WantedImage(image=loaded.spec.image, dockerfile=agent.dockerfile())
+        image = backend.ready_image(wanted, make=not asked.dry_run, say=say)
         presets = resolve_presets(loaded.spec.egress.presets, host=host, run=run, cache=paths.cache_dir())
         spec = complete(loaded, agent, presets, host)
         workspace.check_workspace(spec.workspace.path)
@@ -86,6 +89,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 host=host,
                 interactive=asked.terminal is not None,
                 preset_env=presets.env,
+                image=image,
             )
             preflight(plan)
             if bundle is None:

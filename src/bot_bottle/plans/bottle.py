@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bot_bottle.manifest.spec import BottleSpec, Mount
 from bot_bottle.plans.gate import GatePlan, Line
+from bot_bottle.plans.image import ReadyImage
 from bot_bottle.record import dataclass
 
 
@@ -53,7 +54,8 @@ class BottlePlan:
     `stage_dir` is the only folder that prepare writes to (0700). `guest_env` is the whole environment of the agent.
     `prompt_file` always exists, 0600, empty when there is no prompt. `ca_file` is where launch puts the bottle's own CA
     certificate;
-    `ca_bundle_file` holds it merged with the roots that this host trusts.
+    `ca_bundle_file` holds it merged with the roots that this host trusts. `image` is the root file system that the backend
+    asked for; without one it uses this machine's own system folders.
     """
 
     slug: str
@@ -71,6 +73,7 @@ class BottlePlan:
     dlp_plan: GatePlan | None = None
     git_gate_plan: GatePlan | None = None
     supervise_plan: GatePlan | None = None
+    image: ReadyImage | None = None
 
     @property
     def agent_command(self) -> tuple[str, ...]:

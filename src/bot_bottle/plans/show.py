@@ -4,9 +4,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from bot_bottle.manifest.spec import FromAgent, FromArchive, FromDockerfile, FromReference, FromRootfs, Image, Limits
+from bot_bottle.manifest.spec import Limits
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import Line
+from bot_bottle.plans.image import DockerImage, ImageArchive, ImageToMake, ReadyImage, RootFolder
 from bot_bottle.record import field_values, is_record
 
 
@@ -47,8 +48,8 @@ def preflight_lines(plan: BottlePlan) -> tuple[Line, ...]:
         ),
         *plan.agent_provision.notes,
     ]
-    if spec.image is not None:
-        lines.append(Line(label="image", text=described_image(spec.image)))
+    if plan.image is not None:
+        lines.append(Line(label="image", text=described_image(plan.image), why=dict(spec.decided_by).get("image", "")))
     if spec.prompt:
         lines.append(Line(label="prompt", text=f"{len(spec.prompt)} characters, by {plan.agent_prompt_mode.value}"))
     lines += [
@@ -61,22 +62,20 @@ def preflight_lines(plan: BottlePlan) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def described_image(image: Image) -> str:
-    """What the root file system is made from, in one line."""
-    source = image.source
-    match source:
-        case FromDockerfile():
-            text = f"built from {source.dockerfile}" + (f", stage {source.target}" if source.target else "")
-        case FromReference():
-            text = source.reference
-        case FromArchive():
-            text = f"the archive {source.archive}"
-        case FromRootfs():
-            text = f"the folder {source.rootfs}"
-        case FromAgent():
-            text = "the agent's own" + (f", on {source.base}" if source.base else "")
-    more = f", with {' '.join(image.packages)}" if image.packages else ""
-    return text + more + (", read-only" if image.read_only else "")
+def described_image(image: ReadyImage) -> str:
+    """Which root file system, in one line."""
+    match image:
+        case DockerImage():
+            return f"{image.origin} ({short_digest(image.reference)})"
+        case RootFolder() | ImageArchive():
+            return f"{image.origin} ({short_digest(image.digest)})" if image.digest else image.origin
+        case ImageToMake():
+            return f"{image.origin}, to be {image.how} first"
+
+
+def short_digest(digest: str) -> str:
+    """As docker shows them: twelve digits."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 def described_limits(limits: Limits) -> str:
