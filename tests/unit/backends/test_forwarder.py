@@ -1,0 +1,71 @@
+"""Where the guest forwarder is looked for, and how it is compiled."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from bot_bottle.backends import forwarder
+from bot_bottle.errors import CannotRunHere
+from bot_bottle.host.run import Command, Finished
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_packaged_program_wins(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    packaged = tmp_path / "bin" / "forwarder-aarch64"
+    packaged.touch()
+    assert forwarder.forwarder_path("aarch64", folder=tmp_path) == packaged
+
+
+def test_without_one_it_is_in_the_cache_under_a_digest_of_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = forwarder.forwarder_path("x86_64", folder=tmp_path)
+    assert first.is_relative_to(tmp_path / "bot-bottle" / "guest")
+    changed = tmp_path / "changed.c"
+    changed.write_text("int main(void) { return 0; }\n")
+    monkeypatch.setattr(forwarder, "SOURCE", changed)
+    assert forwarder.forwarder_path("x86_64", folder=tmp_path) != first
+
+
+def test_other_machines_have_none() -> None:
+    with pytest.raises(CannotRunHere):
+        forwarder.forwarder_path("riscv64")
+
+
+def test_a_program_that_is_there_is_not_compiled_again(tmp_path: Path) -> None:
+    path = tmp_path / "forwarder-x86_64"
+    path.touch()
+
+    def never(command: Command) -> Finished:
+        raise AssertionError(command)
+
+    assert forwarder.ready_forwarder(path, run=never) == path
+
+
+def test_a_program_that_does_not_compile_says_why_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarder, "compiler", lambda machine: ("cc",))
+    path = tmp_path / "cache" / "forwarder-x86_64"
+    with pytest.raises(CannotRunHere) as caught:
+        forwarder.ready_forwarder(path, run=lambda command: Finished(code=1, stdout=b"", stderr=b"no \x1b[1mlibc.a\n"))
+    assert caught.value.facts == ("no \\x1b[1mlibc.a",)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_program_without_any_compiler_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarder, "compiler", lambda machine: None)
+    with pytest.raises(CannotRunHere) as caught:
+        forwarder.ready_forwarder(tmp_path / "forwarder-x86_64")
+    assert "ziglang" in caught.value.next
+
+
+def test_wheel_and_checkout_compile_alike() -> None:
+    """The hook cannot import the package that it builds."""
+    hook = ast.parse((ROOT / "build_hook.py").read_text())
+    said = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in hook.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    assert said == {"TARGETS": forwarder.TARGETS, "FLAGS": forwarder.FLAGS}
