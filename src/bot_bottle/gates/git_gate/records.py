@@ -114,6 +114,10 @@ class Held:
 Verdict = Allowed | Rejected | Held
 
 
+Sees = Literal["both", "quarantine", "mirror"]
+"""Which objects git sees: the push's own and the mirror's, only those that the push brought, or only what was there before."""
+
+
 class GitRunner(ABC):
     """git, hardened, with the objects of one push in view: its quarantine first, the mirror's objects as alternates.
 
@@ -131,12 +135,12 @@ class GitRunner(ABC):
         stdin: bytes = b"",
         output_limit: int = 64 * MIB,
         timeout_s: float = 60.0,
-        alone: bool = False,
+        sees: Sees = "both",
     ) -> Finished:
-        """Run to the end. With `alone` git sees the quarantine's objects only. CouldNotRun as `host.run.run`."""
+        """Run to the end. CouldNotRun as `host.run.run`."""
 
     @abstractmethod
-    def open(self, words: Sequence[str], *, stdin: int, stdout: int) -> Process:
+    def open(self, words: Sequence[str], *, stdin: int, stdout: int, sees: Sees = "both") -> Process:
         """Start one that reads and writes these descriptors. Whoever asked ends it."""
 
 
