@@ -1,6 +1,7 @@
-"""Hatch's build hook: compiles the guest forwarder into the wheel, for both machines, with the Zig compiler from PyPI.
+"""Hatch's build hook: compiles the programs that run inside bottles into the wheel, for both machines, with PyPI's Zig compiler.
 
-An editable installation gets none: there the program is compiled when a backend first needs it (backends/forwarder.py).
+An editable installation gets none: there the forwarder is compiled when a backend first needs it (backends/forwarder.py), and the
+portal by scripts/build_guest.py.
 """
 
 import subprocess
@@ -14,8 +15,11 @@ TARGETS = {"x86_64": "x86_64-linux-musl", "aarch64": "aarch64-linux-musl"}
 FLAGS = ("-std=c11", "-Os", "-static", "-s", "-fstack-protector-strong", "-Wall", "-Wextra", "-Werror")
 """As in backends/forwarder.py, which cannot be imported while nothing is installed; a test compares them."""
 
+PROGRAMS = {"forwarder": ("forwarder/*.c", "forwarder/bin"), "portal": ("portal_c/*.c", "bin")}
+"""Program → its sources and the folder it goes to, below the package's guest/."""
 
-class ForwarderHook(BuildHookInterface):  # type: ignore[type-arg]  # its parameter is the builder's configuration, unused here
+
+class GuestHook(BuildHookInterface):  # type: ignore[type-arg]  # its parameter is the builder's configuration, unused here
     """See the module."""
 
     PLUGIN_NAME = "custom"
@@ -28,11 +32,13 @@ class ForwarderHook(BuildHookInterface):  # type: ignore[type-arg]  # its parame
         """Compile, and have the programs put beside their source."""
         if self.target_name != "wheel" or version == "editable":
             return
-        source = Path(self.root, "src/bot_bottle/guest/forwarder/forwarder.c")
-        folder = Path(self.directory) / "forwarder"
-        folder.mkdir(parents=True, exist_ok=True)
-        for machine, target in TARGETS.items():
-            made = folder / f"forwarder-{machine}"
-            argv = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, str(source), "-o", str(made)]
-            subprocess.run(argv, check=True, timeout=600)
-            build_data["force_include"][str(made)] = f"bot_bottle/guest/forwarder/bin/{made.name}"
+        guest = Path(self.root, "src/bot_bottle/guest")
+        for program, (sources, place) in PROGRAMS.items():
+            folder = Path(self.directory) / program
+            folder.mkdir(parents=True, exist_ok=True)
+            for machine, target in TARGETS.items():
+                made = folder / f"{program}-{machine}"
+                files = sorted(map(str, guest.glob(sources)))
+                argv = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, *files, "-o", str(made)]
+                subprocess.run(argv, check=True, timeout=600)
+                build_data["force_include"][str(made)] = f"bot_bottle/guest/{place}/{made.name}"

@@ -70,6 +70,7 @@ make_environment() {
     quietly .venv/bin/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
     printf '%s\n' "$wanted" >"$marker"
   done
+  .venv/bin/python scripts/build_guest.py
 }
 
 python=$(find_python)

@@ -13,10 +13,20 @@ from bot_bottle.backends.fake.backend import Fake
 from bot_bottle.backends.namespaces.backend import Namespaces
 from bot_bottle.plans.bottle import BottlePlan
 
-EVERY_BACKEND: tuple[type[Backend], ...] = (Fake, Namespaces)
+
+class NamespacesByPython(Namespaces):
+    """The same where no portal was built: Python runs the first process."""
+
+    def prepare(self, shared: BottlePlan) -> BottlePlan:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("bot_bottle.backends.namespaces.prepare.built_portal", lambda: None)
+            return super().prepare(shared)
 
 
-@pytest.fixture(params=EVERY_BACKEND, ids=lambda kind: kind.name)
+EVERY_BACKEND: tuple[type[Backend], ...] = (Fake, Namespaces, NamespacesByPython)
+
+
+@pytest.fixture(params=EVERY_BACKEND, ids=lambda kind: kind.__name__)
 def backend(request: pytest.FixtureRequest) -> Backend:
     """One backend; skipped with its own reason where it does not work."""
     made: Backend = request.param()

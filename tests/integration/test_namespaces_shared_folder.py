@@ -10,6 +10,7 @@ import pytest
 from plans import HeldSockets, run_inside, shared_plan
 
 from bot_bottle.backends.base import RunningBottle, Unusable
+from bot_bottle.backends.first_process import FirstProcess
 from bot_bottle.backends.namespaces.backend import Namespaces
 from bot_bottle.backends.placeholders import remove_left
 from bot_bottle.errors import CannotRunHere
@@ -157,12 +158,15 @@ def test_workspace_is_left_as_it_was(repository: Path, tmp_path: Path) -> None:
     assert tree(repository) == before
 
 
+NOT_THERE = FirstProcess(host_path=Path("/"), guest_path="/", argv=("/no/such/program",))
+
+
 def test_failed_launch_leaves_no_placeholder(repository: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
     before = tree(repository)
     plan = Namespaces().prepare(shared_plan(tmp_path / "bottles" / "one", mode="bind", workspace=repository))
-    with pytest.raises(CannotRunHere), Namespaces().launch(replace(plan, python="/no/such/python"), HeldSockets()):  # type: ignore[call-arg]
+    with pytest.raises(CannotRunHere), Namespaces().launch(replace(plan, first_process=NOT_THERE), HeldSockets()):  # type: ignore[call-arg]
         pass
     assert tree(repository) == before
 

@@ -201,13 +201,21 @@ class Keeper:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(descriptor)
 
+    def _is_watched(self, key: selectors.SelectorKey) -> bool:
+        try:
+            return self._selector.get_key(key.fileobj).data is key.data
+        except (KeyError, ValueError):
+            return False
+
     def _loop(self) -> None:
         while self._ending is None:
             for key, mask in self._selector.select(TICK_S):
+                if not self._is_watched(key):
+                    continue  # what came before it in this round ended it
                 if mask & selectors.EVENT_WRITE and isinstance(key.fileobj, Peer):
                     key.fileobj.flush()
                     self._rearm(key.fileobj)
-                if mask & selectors.EVENT_READ:
+                if mask & selectors.EVENT_READ and self._is_watched(key):
                     key.data()
             self._tick()
         for session in self._sessions:

@@ -23,6 +23,9 @@ DRAIN_MS = 50
 PASSED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
+SILENCE: Message = {"type": "failed", "what": "The bottle's keeper ended without a word."}
+
+
 class KeeperFailed(BottleError):
     """The keeper said why there is no bottle, with an exit code of its own."""
 
@@ -63,7 +66,7 @@ class Relay:
                 for descriptor, _ in ready:
                     self._serve(descriptor)
         if self._ended is None:
-            raise KeeperFailed({"what": "The bottle's keeper ended without a word.", "facts": ["see keeper.log in its folder"]})
+            raise KeeperFailed(SILENCE)
         return self._ended
 
     def _serve(self, descriptor: int) -> None:

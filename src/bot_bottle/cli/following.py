@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from bot_bottle.backends.base import Streams
 from bot_bottle.bottles.attach import Attachment, Detached
 from bot_bottle.bottles.events import read_events, tally
-from bot_bottle.bottles.relay import KeeperFailed, Relay
+from bot_bottle.bottles.relay import SILENCE, KeeperFailed, Relay
 from bot_bottle.bottles.start import Started
 from bot_bottle.cli.say import Say
 from bot_bottle.errors import ExitCode
 from bot_bottle.guest import frames
 from bot_bottle.guest.frames import Message
+from bot_bottle.host import paths
 from bot_bottle.plans.bottle import BottlePlan
 
 
@@ -24,10 +25,12 @@ def reclaiming(slug: str) -> Iterator[None]:
     """When the keeper is gone without a word, bring in order what it could not."""
     try:
         yield
-    except KeeperFailed:
+    except KeeperFailed as error:
         from bot_bottle.bottles.reclaim import reclaim
 
         reclaim(slug)
+        if error.what == SILENCE["what"]:
+            error.facts = (f"{paths.bottle_dir(slug) / 'keeper.log'} may say why",)
         raise
 
 
@@ -80,13 +83,6 @@ def _next(report: socket.socket) -> Message:
     if received is None:
         return SILENCE
     return received[0]
-
-
-SILENCE: Message = {
-    "type": "failed",
-    "what": "The bottle's keeper ended without a word.",
-    "facts": ["see keeper.log in its folder"],
-}
 
 
 def conclude(plan: BottlePlan, final: Message, *, say: Say) -> int:

@@ -9,10 +9,6 @@ GUEST_ID = "1000"
 NAMESPACES = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup")
 """Each by name: `--unshare-all` goes on without those of user and cgroup where it cannot make them."""
 
-START = (
-    "import gc, sys; gc.disable(); sys.path.insert(0, '/run/bot-bottle/lib'); from bot_bottle.guest.portal import main; main()"
-)
-
 
 def bwrap_argv(plan: NamespacesPlan, *, control: int, info: int, seccomp: int) -> tuple[str, ...]:
     """The bubblewrap command of this plan; the numbers are descriptors that it inherits."""
@@ -21,7 +17,7 @@ def bwrap_argv(plan: NamespacesPlan, *, control: int, info: int, seccomp: int) -
     for mount in plan.mounts:
         argv += mount_words(mount)
     argv += ["--chdir", "/", "--info-fd", str(info), "--seccomp", str(seccomp)]
-    return (*argv, "--", plan.python, "-I", "-S", "-c", START, str(control))
+    return (*argv, "--", *plan.first_process.argv, str(control))
 
 
 def mount_words(mount: Mounted) -> list[str]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from bot_bottle.backends.first_process import FirstProcess
 from bot_bottle.backends.mounts import Bind, Closed, Link, Memory, Mounted, Special
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.manifest.spec import Mount
@@ -34,7 +35,6 @@ PROC_HIDDEN_FILES = (
 PROC_HIDDEN_FOLDERS = ("scsi", "asound")
 """Parts that tell of the host or of its other users (as the OCI runtime's maskedPaths)."""
 
-GUEST_PROGRAMS = "/run/bot-bottle/lib/bot_bottle/guest"
 MIB = 1024**2
 RUN_SIZE = 64 * MIB
 
@@ -45,7 +45,7 @@ def mounts_of(
     etc: Path,
     etc_folders: tuple[Bind, ...],
     empty: Path,
-    guest_programs: Path,
+    first: FirstProcess,
     workspace: tuple[Mounted, ...],
     memory_files: int,
 ) -> tuple[Mounted, ...]:
@@ -63,7 +63,7 @@ def mounts_of(
         Memory(guest_path="/run", size=RUN_SIZE),
         Link(target="/run", guest_path="/var/run"),
         Memory(guest_path="/run/bot-bottle", size=MIB),
-        Bind(host_path=guest_programs, guest_path=GUEST_PROGRAMS),
+        Bind(host_path=first.host_path, guest_path=first.guest_path),
         Bind(host_path=plan.ca_bundle_file, guest_path="/run/bot-bottle/ca.pem"),
         Bind(host_path=plan.prompt_file, guest_path="/run/bot-bottle/prompt.md"),
         *(_bind(mount) for mount in plan.agent_provision.mounts),
@@ -108,11 +108,6 @@ def writable_paths(mounts: tuple[Mounted, ...]) -> tuple[str, ...]:
     """Where the bottle may write, for Landlock: everything mounted writable, and the devices."""
     paths = [mount.guest_path for mount in mounts if isinstance(mount, Memory) or (isinstance(mount, Bind) and mount.writable)]
     return ("/dev", *(path for path in paths if path != "/run/bot-bottle"))
-
-
-def python_inside() -> str:
-    """The interpreter that runs the first process; visible inside at the same path as here."""
-    return os.path.realpath(sys.executable)
 
 
 def python_prefix() -> Path | None:

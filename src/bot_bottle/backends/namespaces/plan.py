@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bot_bottle.backends.first_process import FirstProcess
 from bot_bottle.backends.mounts import Mounted, Placeholder
 from bot_bottle.backends.namespaces.cgroups import CgroupPlan
 from bot_bottle.plans.bottle import BottlePlan
@@ -32,11 +33,11 @@ class LimitPlan:
 class NamespacesPlan(BottlePlan):
     """A bottle made of kernel namespaces by bubblewrap.
 
-    `mounts` are made in order. `python` runs the first process inside. `seccomp_file` holds the system call filter.
+    `mounts` are made in order, the one of `first_process` among them. `seccomp_file` holds the system call filter.
     """
 
     bwrap: str
-    python: str
+    first_process: FirstProcess
     hostname: str
     mounts: tuple[Mounted, ...]
     placeholders: tuple[Placeholder, ...]

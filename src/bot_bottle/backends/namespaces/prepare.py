@@ -4,11 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
-from bot_bottle import guest
 from bot_bottle.backends.etc import generated, hostname_for, make_etc
+from bot_bottle.backends.first_process import FirstProcess, built_portal, first_process, python_inside
 from bot_bottle.backends.mounts import Mounted, memory_files
 from bot_bottle.backends.namespaces.cgroups import usable_groups
-from bot_bottle.backends.namespaces.layout import mounts_of, python_inside, python_prefix, writable_paths
+from bot_bottle.backends.namespaces.layout import mounts_of, python_prefix, writable_paths
 from bot_bottle.backends.namespaces.limits import describe_limits, plan_limits
 from bot_bottle.backends.namespaces.plan import LandlockPlan, LimitPlan, NamespacesPlan
 from bot_bottle.backends.protect import Protection, check_sources, workspace_mounts
@@ -33,7 +33,8 @@ def prepare(shared: BottlePlan) -> NamespacesPlan:
     folder = make_private_folder(shared.stage_dir / "backend")
     hostname = hostname_for(shared.slug)
     protection = workspace_mounts(shared)
-    mounts = _mounts(shared, folder, hostname, protection)
+    first = first_process(built_portal(), python_inside())
+    mounts = _mounts(shared, folder, hostname, protection, first)
     level = min(landlock.level(), NEWEST_LEVEL)
     locked = LandlockPlan(level=level, writable=writable_paths(mounts)) if level >= landlock.LEAST_LEVEL else None
     limits = plan_limits(
@@ -47,7 +48,7 @@ def prepare(shared: BottlePlan) -> NamespacesPlan:
     return NamespacesPlan(
         **field_values(shared),
         bwrap=shutil.which("bwrap") or "bwrap",
-        python=python_inside(),
+        first_process=first,
         hostname=hostname,
         mounts=mounts,
         placeholders=protection.placeholders,
@@ -67,7 +68,7 @@ def with_python(env: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]
     return tuple(sorted((dict(env) | {"PATH": f"{path}:{prefix}/bin"}).items()))
 
 
-def _mounts(shared: BottlePlan, folder: Path, hostname: str, protection: Protection) -> tuple[Mounted, ...]:
+def _mounts(shared: BottlePlan, folder: Path, hostname: str, protection: Protection, first: FirstProcess) -> tuple[Mounted, ...]:
     etc = folder / "etc"
     if etc.exists():
         shutil.rmtree(etc)
@@ -81,7 +82,7 @@ def _mounts(shared: BottlePlan, folder: Path, hostname: str, protection: Protect
         etc=etc,
         etc_folders=tuple(make_etc(etc, host=Path("/etc"), texts=texts)),
         empty=empty,
-        guest_programs=Path(str(guest.__file__)).parent,
+        first=first,
         workspace=protection.mounts,
         memory_files=memory_files(shared.spec.limits),
     )

@@ -1,0 +1,31 @@
+"""The keeper's loop: what one event ends must not be called by a later event of the same round."""
+
+import os
+import selectors
+
+from bot_bottle.bottles.keeper import Keeper
+
+
+def test_a_watch_that_was_ended_in_this_round_is_not_called() -> None:
+    keeper = object.__new__(Keeper)
+    keeper._selector = selectors.DefaultSelector()
+    keeper._ending = keeper._deadline = keeper._kill_at = keeper._running = None
+    keeper._sessions = []
+    called = []
+    ends = [os.pipe() for _ in range(2)]
+    for _, write in ends:
+        os.write(write, b"x")
+
+    def end_both(number: int) -> None:
+        called.append(number)
+        for read, _ in ends:
+            keeper._forget(read)
+        keeper._end(0, "")
+
+    for number, (read, _) in enumerate(ends):
+        keeper._selector.register(read, selectors.EVENT_READ, lambda number=number: end_both(number))
+    keeper._loop()
+    assert len(called) == 1
+    for pair in ends:
+        for descriptor in pair:
+            os.close(descriptor)
