@@ -68,4 +68,4 @@ def test_wheel_and_checkout_compile_alike() -> None:
         for node in hook.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    assert said == {"TARGETS": forwarder.TARGETS, "FLAGS": forwarder.FLAGS}
+    assert (said["TARGETS"], said["FLAGS"]) == (forwarder.TARGETS, forwarder.FLAGS)
