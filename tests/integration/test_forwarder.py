@@ -327,9 +327,14 @@ def words_of(entry: Path) -> list[str]:
         return []
 
 
-def test_the_commands_parent_may_be_required_to_live(program: Path) -> None:
-    code = "import os, subprocess, sys; print(subprocess.Popen(sys.argv[1:], stdout=2).pid, flush=True); os._exit(0)"
-    argv = [sys.executable, "-I", "-c", code, str(program), "--die-with-parent", "--", "sleep", "100"]
+@pytest.mark.parametrize("delay_s", [0, 0.3])
+def test_command_ends_with_the_process_that_started_it_however_soon_that_ends(program: Path, delay_s: float) -> None:
+    code = (
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.argv[1], '--die-with', str(os.getpid()), '--', 'sleep', '100'], stdout=2)\n"
+        "print(child.pid, flush=True); time.sleep(float(sys.argv[2])); os._exit(0)"
+    )
+    argv = [sys.executable, "-I", "-c", code, str(program), str(delay_s)]
     child = int(subprocess.run(argv, capture_output=True, timeout=20, check=True).stdout)
     until(lambda: not Path(f"/proc/{child}").exists() or ") Z " in Path(f"/proc/{child}/stat").read_text())
 
@@ -347,8 +352,10 @@ def test_the_commands_parent_may_be_required_to_live(program: Path) -> None:
         (["--ready-fd", "x", "3128=/tmp/x"], 2),
         (["--"], 2),
         ([f"{number}=/tmp/x" for number in range(40000, 40009)], 2),
-        (["--die-with-parent", "--", "/no/such/program"], 127),
-        (["--die-with-parent", "--", "/usr"], 126),
+        (["--die-with", "1", "--", "sleep", "100"], 1),
+        (["--die-with", "0", "--", "sleep", "100"], 2),
+        (["--die-with", str(os.getpid()), "--", "/no/such/program"], 127),
+        (["--die-with", str(os.getpid()), "--", "/usr"], 126),
     ],
 )
 def test_wrong_arguments_end_it_with_a_word(program: Path, words: list[str], code: int) -> None:

@@ -3,10 +3,11 @@
  * Unix socket, one for each port. Nothing else: it reads no file, no environment, no name, and no byte that it passes on.
  *
  *     forwarder [--ready-fd N] PORT=PATH... [-- COMMAND ARGUMENT...]
- *     forwarder --die-with-parent -- COMMAND ARGUMENT...
+ *     forwarder --die-with PARENT -- COMMAND ARGUMENT...
  *
  * With a COMMAND it becomes that command once the ports listen, so it may be the first process; a child of its own relays.
- * What is written to the descriptor N, which is closed then, says that the ports listen.
+ * What is written to the descriptor N, which is closed then, says that the ports listen. With PARENT, the number of the process
+ * that started it, the command ends when that one does (PR_SET_PDEATHSIG), also when it has ended already.
  *
  * Whoever is inside controls every byte of the clients, and may kill it: then there is no way out at all. Connections are
  * bounded; past the bound nobody is accepted until one ends. Exit codes: 1 it cannot listen, 2 wrong arguments, as a
@@ -256,17 +257,19 @@ static void listen_on(int port) {
     epoll_ctl(poller, EPOLL_CTL_ADD, listener, &wanted);
 }
 
-/* A number from 1 to 65535 up to the end mark; 0 when it is none. */
-static unsigned number_before(const char *text, char mark) {
+/* A number from 1 to the most, up to the end mark; 0 when it is none. */
+static unsigned number_before(const char *text, char mark, unsigned long most) {
     unsigned long number = 0;
     int digits = 0;
-    for (; *text >= '0' && *text <= '9' && digits < 5; text++, digits++) number = number * 10 + (unsigned)(*text - '0');
-    return digits && *text == mark && number <= 65535 ? (unsigned)number : 0;
+    for (; *text >= '0' && *text <= '9' && digits < 9; text++, digits++) number = number * 10 + (unsigned)(*text - '0');
+    return digits && *text == mark && number <= most ? (unsigned)number : 0;
 }
+
+static int number_in(const char *word) { return (int)number_before(word, '\0', 99999999); }
 
 static void add_port(const char *word) {
     const char *equals = strchr(word, '=');
-    unsigned number = equals ? number_before(word, '=') : 0;
+    unsigned number = equals ? number_before(word, '=', 65535) : 0;
     struct sockaddr_un address;
     if (!number || port_count == MOST_PORTS || !equals[1] || strlen(equals + 1) >= sizeof address.sun_path)
         stop(2, "not PORT=PATH:", word);
@@ -303,16 +306,16 @@ static int is_relay(void) {
 }
 
 int main(int count, char **words) {
-    int ready = -1, dies = 0, word = 1;
+    int ready = -1, parent = -1, word = 1;
     char **command = NULL;
     for (; word < count && !command; word++) {
         if (!strcmp(words[word], "--")) command = words + word + 1;
-        else if (!strcmp(words[word], "--die-with-parent")) dies = 1;
-        else if (!strcmp(words[word], "--ready-fd") && word + 1 < count) ready = (int)number_before(words[++word], '\0');
+        else if (!strcmp(words[word], "--die-with") && word + 1 < count) parent = number_in(words[++word]);
+        else if (!strcmp(words[word], "--ready-fd") && word + 1 < count) ready = number_in(words[++word]);
         else add_port(words[word]);
     }
-    if (ready == 0 || (command && !*command) || (!command && !port_count)) stop(2, "usage:", "[--ready-fd N] PORT=PATH... [-- COMMAND...]");
-    if (dies) prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (!ready || !parent || (command && !*command) || (!command && !port_count)) stop(2, "usage:", "[--ready-fd N] PORT=PATH... [-- COMMAND...]");
+    if (parent > 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != parent)) stop(1, "its parent", "has ended");
     if (!port_count) become(command);
     poller = epoll_create1(EPOLL_CLOEXEC);
     for (int port = 0; port < port_count; port++) listen_on(port);
