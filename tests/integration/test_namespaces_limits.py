@@ -11,8 +11,8 @@ import pytest
 from plans import HeldSockets, run_inside, shared_plan
 
 from bot_bottle.backends.base import RunningBottle, Unusable
+from bot_bottle.backends.limits import plan_limits
 from bot_bottle.backends.namespaces.backend import Namespaces
-from bot_bottle.backends.namespaces.limits import plan_limits
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
 from bot_bottle.manifest.spec import Limits
 

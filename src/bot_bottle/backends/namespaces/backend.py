@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bot_bottle.backends.base import Backend, BundleLink, RunningBottle, Unusable, Usable
-from bot_bottle.backends.namespaces.groups import remove_groups
+from bot_bottle.backends.groups import remove_groups
 from bot_bottle.backends.namespaces.launch import GROUPS, launch
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
 from bot_bottle.backends.namespaces.prepare import prepare

@@ -7,13 +7,13 @@ import socket
 from collections.abc import Iterator
 
 from bot_bottle.backends.base import BundleLink, RunningBottle
+from bot_bottle.backends.groups import in_groups
 from bot_bottle.backends.namespaces.client import advice, bwrap_argv
-from bot_bottle.backends.namespaces.groups import in_groups
 from bot_bottle.backends.namespaces.plan import NamespacesPlan
 from bot_bottle.backends.namespaces.survey import kernel_settings, why_not
-from bot_bottle.backends.namespaces.watch import Watch
 from bot_bottle.backends.placeholders import placed
 from bot_bottle.backends.portal import PortalBottle, take_sockets
+from bot_bottle.backends.watch import Watch
 from bot_bottle.errors import BottleError, CannotRunHere
 from bot_bottle.guest import frames
 from bot_bottle.host.aside import Side

@@ -5,18 +5,13 @@ root, the bottle's user is the host's root to the kernel's file checks: then a r
 inside, and files of /proc that the kernel lets root write are covered by hand, as container engines do.
 """
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from bot_bottle.backends.first_process import FirstProcess
 from bot_bottle.backends.mounts import Bind, Closed, Link, Memory, Mounted, Special
-from bot_bottle.errors import CannotRunHere
-from bot_bottle.manifest.spec import Mount
+from bot_bottle.backends.system import bind, program_mounts
 from bot_bottle.plans.bottle import BottlePlan
-
-PROGRAM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store")
 
 PROC_READ_ONLY = ("sys", "bus", "fs", "irq", "sysrq-trigger", "acpi", "mtrr")
 """Parts of /proc that reach the host's kernel: readable, never writable (as the OCI runtime's readonlyPaths)."""
@@ -42,8 +37,7 @@ RUN_SIZE = 64 * MIB
 def mounts_of(
     plan: BottlePlan,
     *,
-    etc: Path,
-    etc_folders: tuple[Bind, ...],
+    etc: tuple[Bind, ...],
     empty: Path,
     first: FirstProcess,
     workspace: tuple[Mounted, ...],
@@ -51,9 +45,8 @@ def mounts_of(
 ) -> tuple[Mounted, ...]:
     """Every mount, in order. Looks at which of the host's folders exist; changes nothing."""
     return (
-        *_programs(),
-        Bind(host_path=etc, guest_path="/etc"),
-        *etc_folders,
+        *program_mounts(),
+        *etc,
         *_proc(empty),
         Special(kind="dev", guest_path="/dev"),
         Memory(guest_path="/dev/shm", size=memory_files),  # noqa: S108  # the bottle's own
@@ -66,29 +59,13 @@ def mounts_of(
         Bind(host_path=first.host_path, guest_path=first.guest_path),
         Bind(host_path=plan.ca_bundle_file, guest_path="/run/bot-bottle/ca.pem"),
         Bind(host_path=plan.prompt_file, guest_path="/run/bot-bottle/prompt.md"),
-        *(_bind(mount) for mount in plan.agent_provision.mounts),
+        *(bind(mount) for mount in plan.agent_provision.mounts),
         Closed(guest_path="/run/bot-bottle"),
         Bind(host_path=plan.stage_dir / "home", guest_path=plan.guest_home, writable=True),
         *workspace,
-        *(_bind(mount) for mount in plan.spec.mounts),
+        *(bind(mount) for mount in plan.spec.mounts),
         Closed(guest_path="/"),
     )
-
-
-def _bind(mount: Mount) -> Bind:
-    return Bind(host_path=mount.host_path, guest_path=mount.guest_path, writable=mount.writable)
-
-
-def _programs() -> Iterator[Mounted]:
-    for folder in PROGRAM_FOLDERS:
-        path = Path(folder)
-        if path.is_symlink():
-            yield Link(target=os.readlink(path), guest_path=folder)
-        elif path.is_dir():
-            yield Bind(host_path=path, guest_path=folder)
-    prefix = python_prefix()
-    if prefix is not None:
-        yield Bind(host_path=prefix, guest_path=str(prefix))
 
 
 def _proc(empty: Path) -> Iterator[Mounted]:
@@ -108,17 +85,3 @@ def writable_paths(mounts: tuple[Mounted, ...]) -> tuple[str, ...]:
     """Where the bottle may write, for Landlock: everything mounted writable, and the devices."""
     paths = [mount.guest_path for mount in mounts if isinstance(mount, Memory) or (isinstance(mount, Bind) and mount.writable)]
     return ("/dev", *(path for path in paths if path != "/run/bot-bottle"))
-
-
-def python_prefix() -> Path | None:
-    """The folder of our interpreter where the program folders do not hold it already. CannotRunHere if it is too much to show."""
-    prefix = Path(sys.base_prefix).resolve()
-    if any(prefix.is_relative_to(folder) for folder in PROGRAM_FOLDERS):
-        return None
-    if Path.home().resolve().is_relative_to(prefix):
-        raise CannotRunHere(
-            "The Python that runs bot-bottle is installed in a folder that a bottle must not see.",
-            facts=(f"{prefix} holds your home.",),
-            next="Install bot-bottle with another Python, for instance your system's.",
-        )
-    return prefix

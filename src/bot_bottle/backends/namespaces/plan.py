@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from bot_bottle.backends.first_process import FirstProcess
+from bot_bottle.backends.limits import LimitPlan
 from bot_bottle.backends.mounts import Mounted, Placeholder
-from bot_bottle.backends.namespaces.cgroups import CgroupPlan
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import Line
 from bot_bottle.record import dataclass
@@ -16,17 +16,6 @@ class LandlockPlan:
 
     level: int
     writable: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LimitPlan:
-    """How each limit is enforced here. `watched_*` are looked at each second by the keeper, which ends the bottle over them."""
-
-    processes: int | None = None
-    cores: tuple[int, ...] = ()
-    watched_memory: int | None = None
-    watched_processes: int | None = None
-    cgroup: CgroupPlan | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

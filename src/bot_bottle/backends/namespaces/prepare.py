@@ -4,15 +4,16 @@ import os
 import shutil
 from pathlib import Path
 
-from bot_bottle.backends.etc import generated, hostname_for, make_etc
+from bot_bottle.backends.cgroups import usable_groups
+from bot_bottle.backends.etc import hostname_for
 from bot_bottle.backends.first_process import FirstProcess, built_portal, first_process, python_inside
+from bot_bottle.backends.limits import LimitPlan, describe_limits, plan_limits
 from bot_bottle.backends.mounts import Mounted, memory_files
-from bot_bottle.backends.namespaces.cgroups import usable_groups
-from bot_bottle.backends.namespaces.layout import mounts_of, python_prefix, writable_paths
-from bot_bottle.backends.namespaces.limits import describe_limits, plan_limits
-from bot_bottle.backends.namespaces.plan import LandlockPlan, LimitPlan, NamespacesPlan
+from bot_bottle.backends.namespaces.layout import mounts_of, writable_paths
+from bot_bottle.backends.namespaces.plan import LandlockPlan, NamespacesPlan
 from bot_bottle.backends.protect import Protection, check_sources, workspace_mounts
 from bot_bottle.backends.seccomp import filter_for
+from bot_bottle.backends.system import etc_mounts, with_python
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.guest import landlock
 from bot_bottle.host.files import make_private_folder, write_file
@@ -22,8 +23,6 @@ from bot_bottle.record import field_values, replace
 
 NEWEST_LEVEL = 7
 """Of Landlock: what `guest/landlock.py` was written for; newer kernels keep older levels' meaning (landlock(7))."""
-
-SHELLS = ("/bin/bash", "/bin/sh")
 
 
 def prepare(shared: BottlePlan) -> NamespacesPlan:
@@ -59,28 +58,12 @@ def prepare(shared: BottlePlan) -> NamespacesPlan:
     )
 
 
-def with_python(env: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """The environment with our interpreter's folder last on PATH, so that `python3` and `pip` are there at all."""
-    prefix = python_prefix()
-    if prefix is None:
-        return env
-    path = dict(env).get("PATH", "/usr/local/bin:/usr/bin:/bin")
-    return tuple(sorted((dict(env) | {"PATH": f"{path}:{prefix}/bin"}).items()))
-
-
 def _mounts(shared: BottlePlan, folder: Path, hostname: str, protection: Protection, first: FirstProcess) -> tuple[Mounted, ...]:
-    etc = folder / "etc"
-    if etc.exists():
-        shutil.rmtree(etc)
-    etc.mkdir(mode=0o755)
-    shell = next((shell for shell in SHELLS if os.access(shell, os.X_OK)), SHELLS[-1])
-    texts = generated(hostname=hostname, home=shared.guest_home, shell=shell)
     empty = folder / "empty"
     empty.mkdir(exist_ok=True)
     return mounts_of(
         shared,
-        etc=etc,
-        etc_folders=tuple(make_etc(etc, host=Path("/etc"), texts=texts)),
+        etc=etc_mounts(folder / "etc", hostname=hostname, home=shared.guest_home),
         empty=empty,
         first=first,
         workspace=protection.mounts,

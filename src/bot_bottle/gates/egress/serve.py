@@ -175,7 +175,8 @@ class EgressGate(Gate):
                     raise
                 return  # it waits in the backlog until a connection has closed
             connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if connection.family != socket.AF_UNIX:  # behind a guest forwarder
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if len(self._clients) >= self.bounds.connections:
                 self._turn_away(connection)
             else:

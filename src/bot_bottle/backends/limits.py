@@ -5,10 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
 
-from bot_bottle.backends.namespaces.cgroups import Group, plan_cgroups
-from bot_bottle.backends.namespaces.plan import LimitPlan
+from bot_bottle.backends.cgroups import CgroupPlan, Group, plan_cgroups
 from bot_bottle.manifest.spec import Limits
 from bot_bottle.plans.gate import Line
+from bot_bottle.record import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimitPlan:
+    """How each limit is enforced here. `watched_*` are looked at each second by the keeper, which ends the bottle over them."""
+
+    processes: int | None = None
+    cores: tuple[int, ...] = ()
+    watched_memory: int | None = None
+    watched_processes: int | None = None
+    cgroup: CgroupPlan | None = None
 
 
 def group_name(slug: str, stage_dir: Path) -> str:

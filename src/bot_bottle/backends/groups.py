@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bot_bottle.backends.namespaces.cgroups import CgroupPlan
+from bot_bottle.backends.cgroups import CgroupPlan
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.files import write_file
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot_bottle.backends.namespaces.plan import LimitPlan
+from bot_bottle.backends.limits import LimitPlan
 from bot_bottle.record import dataclass
 
 MIB = 1024**2

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bot_bottle.backends.cgroups import Group, cgroup_mounts, own_groups, plan_cgroups, texts, usable_groups
+from bot_bottle.backends.limits import describe_limits, group_name, plan_limits, some_cores
 from bot_bottle.backends.mounts import memory_files
-from bot_bottle.backends.namespaces.cgroups import Group, cgroup_mounts, own_groups, plan_cgroups, texts, usable_groups
-from bot_bottle.backends.namespaces.limits import describe_limits, group_name, plan_limits, some_cores
-from bot_bottle.backends.namespaces.watch import descendants, parent_of
+from bot_bottle.backends.watch import descendants, parent_of
 from bot_bottle.manifest.spec import Limits
 
 ALL = Limits(cpus=1.5, memory=2**30, pids=100)
