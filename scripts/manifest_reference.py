@@ -30,6 +30,7 @@ SECTIONS = {
     "dlp": "DlpSection",
     "dlp.actions[]": "DlpActionSection",
     "image": "ImageSection",
+    "supervise": "SuperviseSection",
 }
 """Key path → the model that reads the mapping there, in the order of the page."""
 

@@ -36,7 +36,8 @@ class Installed:
 class Provisioning:
     """What a provider may look at: the spec (defaults already merged in), guest paths, the operator's variable *names*.
 
-    `host_values` are the values of those variables that the provider lists as plain: never a secret.
+    `host_values` are the values of those variables that the provider lists as plain: never a secret. `is_supervised`: the agent
+    can ask the operator through the MCP server of `agents.supervised`.
     """
 
     spec: BottleSpec
@@ -46,6 +47,7 @@ class Provisioning:
     host_variables: frozenset[str]
     interactive: bool
     host_values: tuple[tuple[str, str], ...] = ()
+    is_supervised: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from bot_bottle.agents.endpoint import PLACEHOLDER, Endpoint, credentials_for
 from bot_bottle.agents.model_api import ANTHROPIC, Key
 from bot_bottle.agents.npm import Package, Platform, Release
 from bot_bottle.agents.packaged import FromNpm, require
+from bot_bottle.agents.supervised import CLIENTS_PATH, SERVER
 from bot_bottle.manifest.spec import Credential, FromEnv
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
 from bot_bottle.plans.gate import Line
@@ -30,6 +31,9 @@ QUIET = (
     ("DISABLE_INSTALLATION_CHECKS", "1"),
 )
 """No telemetry, no updates (the program is read-only), no plug-ins fetched at the start."""
+
+TOOLS_AT_ONCE = (("ENABLE_TOOL_SEARCH", "false"),)
+"""Tools of MCP servers are in every request, not looked up first: the agent knows that it can ask."""
 
 
 def _platform(system: str, integrity: str) -> Platform:
@@ -87,7 +91,10 @@ class Claude(FromNpm):
             version=found.version,
             command=(*self.start(), *options(asked), *asked.spec.args),
             prompt_mode=PromptMode.APPEND_SYSTEM_PROMPT_FILE,
-            env=QUIET + base + tuple((name, PLACEHOLDER) for name in placeholders),
+            env=QUIET
+            + base
+            + (TOOLS_AT_ONCE if asked.is_supervised else ())
+            + tuple((name, PLACEHOLDER) for name in placeholders),
             files=home_files(asked.guest_workspace),
             mounts=(self.mount(found),),
             notes=notes(asked, api, placeholders),
@@ -96,8 +103,13 @@ class Claude(FromNpm):
 
 def options(asked: Provisioning) -> tuple[str, ...]:
     """Our own options, before the operator's, who may choose another permission mode."""
-    prompt = ("--append-system-prompt-file", asked.guest_prompt_file) if asked.spec.prompt else ()
-    return prompt if keeps_permissions(asked.spec.args) else (*prompt, "--dangerously-skip-permissions")
+    own: tuple[str, ...] = (
+        ("--append-system-prompt-file", asked.guest_prompt_file) if asked.spec.prompt or asked.is_supervised else ()
+    )
+    if asked.is_supervised:
+        # Both options take many values: with = they take one, and leave the operator's words alone.
+        own += (f"--mcp-config={asked.guest_home}/{CLIENTS_PATH}", f"--allowedTools=mcp__{SERVER}__*")
+    return own if keeps_permissions(asked.spec.args) else (*own, "--dangerously-skip-permissions")
 
 
 def keeps_permissions(args: tuple[str, ...]) -> bool:

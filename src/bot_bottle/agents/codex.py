@@ -8,6 +8,7 @@ from bot_bottle.agents.endpoint import PLACEHOLDER
 from bot_bottle.agents.model_api import OPENAI, Key, key_note
 from bot_bottle.agents.npm import Package, Platform, Release
 from bot_bottle.agents.packaged import FromNpm, require
+from bot_bottle.agents.supervised import AUTHORIZATION, URL, standing_prompt
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
 from bot_bottle.plans.gate import Line
 from bot_bottle.record import replace
@@ -71,12 +72,22 @@ daemon_auto_start = false
 plugins = false
 remote_plugin = false
 
-[notice]
+{supervise}[notice]
 hide_full_access_warning = true
 
 [projects.{workspace}]
 trust_level = "trusted"
 """
+
+SUPERVISE = """\
+[mcp_servers.supervise]
+url = {url}
+http_headers = {{ Authorization = {authorization} }}
+tool_timeout_sec = 290
+default_tools_approval_mode = "approve"
+
+"""
+"""Codex ends a tool call after 60 seconds unless told otherwise; the gate answers within 240."""
 
 
 class Codex(FromNpm):
@@ -118,9 +129,11 @@ def arguments(args: tuple[str, ...]) -> tuple[str, ...]:
 
 def config(asked: Provisioning) -> str:
     """config.toml for this bottle."""
-    prompt = asked.spec.prompt
+    prompt = standing_prompt(asked.spec.prompt, is_supervised=asked.is_supervised)
+    supervise = SUPERVISE.format(url=toml_string(URL), authorization=toml_string(AUTHORIZATION))
     return CONFIG.format(
         instructions=f"developer_instructions = {toml_string(prompt)}\n" if prompt else "",
+        supervise=supervise if asked.is_supervised else "",
         base_url=toml_string(API.endpoint(dict(asked.host_values)).url),
         workspace=toml_string(asked.guest_workspace),
     )

@@ -2,10 +2,12 @@
 
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from bot_bottle.agents.base import CA_VARIABLES, AgentProvider, Installed, Provisioning
+from bot_bottle.agents.supervised import CLIENTS_FILE, SUPERVISE_TOKEN, standing_prompt
 from bot_bottle.backends.base import Backend
 from bot_bottle.bottles.names import guest_folder
 from bot_bottle.gates.egress.roots import find_roots, merge_roots
@@ -35,6 +37,7 @@ def prepare(
     installed: Installed | None,
     egress: GatePlan,
     dlp: GatePlan | None = None,
+    supervise: GatePlan | None = None,
     host: Mapping[str, str],
     interactive: bool,
     preset_env: tuple[tuple[str, str], ...] = (),
@@ -50,9 +53,10 @@ def prepare(
         host_variables=frozenset(host),
         interactive=interactive,
         host_values=provider.plain_values(host),
+        is_supervised=supervise is not None,
     )
     provision = replace(provider.provision(asked, installed), dockerfile_path=provider.dockerfile())
-    write_stage(stage_dir, spec, provision)
+    write_stage(stage_dir, spec, provision, is_supervised=supervise is not None)
     shared = BottlePlan(
         slug=slug,
         spec=spec,
@@ -69,22 +73,30 @@ def prepare(
         agent_provision=provision,
         egress_plan=egress,
         dlp_plan=dlp,
+        supervise_plan=supervise,
         image=image,
     )
     return backend.prepare(shared)
 
 
-def write_stage(stage_dir: Path, spec: BottleSpec, provision: AgentProvision) -> None:
-    """The prompt file (always, 0600), the roots that the bottle trusts beside its own, and the agent's files in its home."""
-    write_file(stage_dir / "prompt.md", spec.prompt)
+def write_stage(stage_dir: Path, spec: BottleSpec, provision: AgentProvision, *, is_supervised: bool) -> None:
+    """The prompt file (always, 0600), the roots that the bottle trusts beside its own, and the agent's files in its home.
+
+    The supervise gate's token is made here: the plan, which is shown, only marks where it goes.
+    """
+    write_file(stage_dir / "prompt.md", standing_prompt(spec.prompt, is_supervised=is_supervised))
+    token = secrets.token_urlsafe(32) if is_supervised else ""
+    if is_supervised:
+        write_file(stage_dir / "supervise.token", token)
     folder = make_private_folder(stage_dir / "ca")
     roots = merge_roots("", (find_roots(os.environ), *spec.egress.upstream.ca))
     write_file(folder / "bundle.pem", roots, mode=0o644)
     home = make_private_folder(stage_dir / "home")
-    for file in provision.files:
+    files = (*provision.files, CLIENTS_FILE) if is_supervised else provision.files
+    for file in files:
         target = home / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_file(target, file.content, mode=file.mode)
+        write_file(target, file.content.replace(SUPERVISE_TOKEN, token), mode=file.mode)
 
 
 def said_by(image: ReadyImage | None) -> tuple[tuple[str, str], ...]:

@@ -23,6 +23,7 @@ from bot_bottle.gates.dlp.plan import plan_dlp
 from bot_bottle.gates.egress.located import located
 from bot_bottle.gates.egress.plan import plan_egress
 from bot_bottle.gates.egress.presets import PresetResult, resolve_presets
+from bot_bottle.gates.supervise.plan import plan_supervise
 from bot_bottle.host import paths
 from bot_bottle.host.net import lookup
 from bot_bottle.host.run import run
@@ -86,6 +87,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 installed=installed,
                 egress=plan_egress(spec),
                 dlp=plan_dlp(spec, host),
+                supervise=plan_supervise(spec, stage_dir),
                 host=host,
                 interactive=asked.terminal is not None,
                 preset_env=presets.env,

@@ -101,8 +101,8 @@ def _refuses(url: str) -> str | None:
     from urllib.parse import urlsplit
 
     from bot_bottle.errors import Refused
+    from bot_bottle.gates.addresses import check
     from bot_bottle.gates.dlp.score import known_address
-    from bot_bottle.gates.egress.addresses import check
     from bot_bottle.gates.egress.names import canonical_host, is_address
 
     try:

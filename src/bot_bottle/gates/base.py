@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from bot_bottle.record import dataclass
+from bot_bottle.manifest.spec import Credential, Rule
+from bot_bottle.record import dataclass, field
 
 Event = dict[str, Any]  # Any: JSON
 Record = Callable[[Event], None]
@@ -30,6 +31,62 @@ class Gate(ABC):
     @abstractmethod
     async def close(self) -> None:
         """End every open connection."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Granted:
+    """What the operator gave besides the plan, under a name that decisions by it carry (`grant g3`).
+
+    `row` is the delta in the gate's own terms (for egress: a rule). One that `is_spent` allows nothing more, but what went
+    through by it and is under way may end.
+    """
+
+    name: str
+    kind: str
+    row: Mapping[str, Any]  # Any: JSON
+    is_spent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """What holds by the plan, without grants. Values of credentials are not in it."""
+
+    rules: tuple[Rule, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
+    """Whatever else an agent may know, such as its budget."""
+
+
+class Adjustable(ABC):
+    """A gate that carries out grants while it runs."""
+
+    adjusts: frozenset[str] = frozenset()
+    """The kinds of grants it carries out."""
+    used: Callable[[str], None] = staticmethod(lambda name: None)
+    """Told the grant's name each time something goes through by it. Set by the bundle."""
+
+    @abstractmethod
+    def adjust(self, granted: Sequence[Granted]) -> None:
+        """From now on these hold besides the plan, and no other. Open connections live by them too: what is no longer allowed
+        ends. Refused when one cannot be carried out; then the ones before hold.
+        """
+
+    @abstractmethod
+    def standing(self) -> Standing:
+        """What holds by the plan."""
+
+    def denials(self) -> list[Event]:
+        """The latest refusals, oldest first: events with `argument`, a ready one for `request_permission`, where there is one."""
+        return []
+
+
+class Supervisor(Gate):
+    """A gate through which the agent asks; what is given is carried out by the others."""
+
+    adjustable: Sequence[Adjustable] = ()
+    """The bottle's gates that carry out grants. Set by the bundle before `serve`."""
+    told: Callable[[], None] = staticmethod(lambda: None)
+    """Called when there is something new for the operator. Set by the bundle."""
 
 
 GateFactory = Callable[[Mapping[str, Any], Mapping[str, str], Record], Gate]
@@ -63,13 +120,17 @@ class Sighting:
 
 
 class Stopped(Exception):
-    """The inspection refuses. `why` is for the agent to read: it names the rule and never what was found."""
+    """The inspection refuses. `why` is for the agent to read: it names the rule and never what was found.
 
-    def __init__(self, why: str, *, rule: str, hint: str = "") -> None:
+    `argument` is a ready one for `request_permission`, where the operator could permit it.
+    """
+
+    def __init__(self, why: str, *, rule: str, hint: str = "", argument: Mapping[str, Any] | None = None) -> None:  # Any: JSON
         super().__init__(why)
         self.why = why
         self.rule = rule
         self.hint = hint
+        self.argument = argument
 
 
 class Inspection(ABC):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_bottle.errors import BottleError
-from bot_bottle.gates.base import Gate, GateFactory, Inspector
+from bot_bottle.gates.base import Adjustable, Gate, GateFactory, Inspector, Supervisor
 from bot_bottle.gates.control import ControlServer
 from bot_bottle.gates.events import EventLog
 from bot_bottle.gates.harden import harden
@@ -28,6 +28,7 @@ from bot_bottle.record import dataclass
 FACTORIES: Mapping[str, str] = {
     "egress": "bot_bottle.gates.egress.serve:make_gate",
     "dlp": "bot_bottle.gates.dlp.serve:make_gate",
+    "supervise": "bot_bottle.gates.supervise.serve:make_gate",
 }
 """Gate → "module:function" that makes it; a gate's module loads when a bottle has that gate."""
 
@@ -105,7 +106,7 @@ def _make_gates(start: Start) -> tuple[dict[str, Gate], EventLog]:
         if place is None:
             raise BottleError(f"There is no gate named {name!r}.")
         make = _maker(place, {**settings, "bottle": bottle}, start.secrets, log)
-        gates[name] = Later(name, make) if name == "dlp" and not settings.get("must_load") else make()
+        gates[name] = Later(name, make, adjusts=frozenset({"dlp"})) if name == "dlp" and not settings.get("must_load") else make()
     _join(gates)
     return gates, log
 
@@ -120,11 +121,14 @@ def _maker(place: str, settings: Mapping[str, Any], secrets: Mapping[str, str], 
 
 
 def _join(gates: Mapping[str, Gate]) -> None:
-    """Gates do not know each other: here the one that inspects is given to those that let out."""
+    """Gates do not know each other: here the one that inspects is given to those that let out, and those that carry out grants
+    to the one that asks for them."""
     inspector = next((gate for gate in gates.values() if isinstance(gate, Inspector)), None)
     for gate in gates.values():
         if gate is not inspector:
             gate.inspector = inspector
+        if isinstance(gate, Supervisor):
+            gate.adjustable = tuple(other for other in gates.values() if isinstance(other, Adjustable))
 
 
 def _read_listeners(link: socket.socket, gates: Mapping[str, Gate]) -> dict[str, socket.socket]:
@@ -163,6 +167,8 @@ async def _serve(
     ended = asyncio.create_task(_watch(link), name="link")
     crash = _first_crash()
     for gate in gates.values():
+        if isinstance(gate, Supervisor):
+            gate.told = lambda: _say(link, {"type": "asks"})
         if isinstance(gate, Later):
             gate.preload()
     _say(link, {"type": "ready", "gates": list(listeners)})

@@ -59,11 +59,12 @@ class ControlServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if not _is_operator(writer.get_extra_info("socket")):
+            uid = _peer(writer.get_extra_info("socket"))
+            if uid not in {0, os.getuid()}:
                 return
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 request = await _read_frame(reader)
-            body = json.dumps(await self._dispatch(request), separators=(",", ":")).encode()
+            body = json.dumps(await self._dispatch(request | {"uid": uid}), separators=(",", ":")).encode()
             writer.write(len(body).to_bytes(4, "big") + body)
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 await writer.drain()
@@ -92,10 +93,10 @@ async def _read_frame(reader: asyncio.StreamReader) -> Message:
     return message
 
 
-def _is_operator(channel: socket.socket) -> bool:
-    """Whether the other end runs as our own user or as root (unix(7), SO_PEERCRED)."""
+def _peer(channel: socket.socket) -> int:
+    """The user that the other end runs as (unix(7), SO_PEERCRED); our own and root are the operator."""
     _, uid, _ = struct.unpack("3i", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    return uid in {0, os.getuid()}
+    return int(uid)
 
 
 def _at(path: Path, act: "Any") -> None:  # Any: socket.bind or socket.connect

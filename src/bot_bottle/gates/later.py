@@ -8,16 +8,17 @@ import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from bot_bottle.gates.base import Gate, Inspection, Inspector, Outbound, Sighting
+from bot_bottle.gates.base import Adjustable, Event, Gate, Granted, Inspection, Inspector, Outbound, Sighting, Standing
 
 PRELOAD_AFTER_S = 0.25
 """After the start: a command that is done by then never pays for it, an agent that starts up does not notice it."""
 
 
-class Later(Inspector):
-    """Stands for an inspector that `make` makes."""
+class Later(Inspector, Adjustable):
+    """Stands for an inspector that `make` makes, and that carries out grants of these kinds."""
 
-    def __init__(self, name: str, make: Callable[[], Gate]) -> None:
+    def __init__(self, name: str, make: Callable[[], Gate], *, adjusts: frozenset[str] = frozenset()) -> None:
+        self.adjusts = adjusts
         self.name = name
         self._make = make
         self._made: Inspector | None = None
@@ -41,6 +42,20 @@ class Later(Inspector):
     def object_scan(self) -> Callable[[Iterable[bytes], str], Sequence[Sighting]]:
         """As the inspector does."""
         return self.made().object_scan()
+
+    def adjust(self, granted: Sequence[Granted]) -> None:
+        """As the inspector does."""
+        made = self.made()
+        assert isinstance(made, Adjustable)
+        made.adjust(granted)
+
+    def standing(self) -> Standing:
+        """What it may let pass is no business of the bottle."""
+        return Standing()
+
+    def denials(self) -> list[Event]:
+        """Its refusals are told by the gate that asks it."""
+        return []
 
     async def serve(self, listener: socket.socket) -> None:
         """An inspector has no socket of its own."""

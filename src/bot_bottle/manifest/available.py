@@ -19,7 +19,7 @@ AVAILABLE = Available(
     backends=("namespaces", "auto"),
     modes=("bind", "copy"),
     presets=("pip", "npm"),
-    sections=("dlp", "budget", "image"),
+    sections=("dlp", "supervise", "budget", "image"),
 )
 
 SECTIONS_TO_COME: dict[str, str] = {

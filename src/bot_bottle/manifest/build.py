@@ -6,7 +6,7 @@ from pathlib import Path
 from bot_bottle.manifest.find import read_once
 from bot_bottle.manifest.hosts import host_and_port
 from bot_bottle.manifest.image import ImageSection
-from bot_bottle.manifest.layer import DlpSaid, ImageSaid, Layer
+from bot_bottle.manifest.layer import DlpSaid, ImageSaid, Layer, SuperviseSaid
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake
 from bot_bottle.manifest.model import (
     Common,
@@ -108,6 +108,7 @@ def _layer(said: Common, label: str, places: dict[str, Place]) -> Layer:
         budget=Budget(usd=said.budget.usd, tokens=said.budget.tokens) if said.budget else None,
         dlp=_dlp(said.dlp) if said.dlp else None,
         image=_image(said.image) if said.image else None,
+        supervise=SuperviseSaid(enabled=said.supervise.enabled, unattended=said.supervise.unattended) if said.supervise else None,
         places=tuple(places.items()),
     )
 

@@ -24,6 +24,7 @@ from bot_bottle.manifest.spec import (
     OnFind,
     OnFormat,
     Scheme,
+    Unattended,
     WorkspaceMode,
 )
 from bot_bottle.manifest.tree import Scalar
@@ -394,5 +395,6 @@ ImageReference = Annotated[
 ]
 Package = Annotated[str, PlainValidator(lambda value: references.package(text(value))), WithJsonSchema({"type": "string"})]
 Runtime = Annotated[ImageRuntime, PlainValidator(one_of(ImageRuntime)), WithJsonSchema({"enum": list(get_args(ImageRuntime))})]
+UnattendedChoice = Annotated[Unattended, PlainValidator(one_of(Unattended)), WithJsonSchema({"enum": list(get_args(Unattended))})]
 FindFormat = Annotated[OnFormat, PlainValidator(one_of(OnFormat)), WithJsonSchema({"enum": list(get_args(OnFormat))})]
 Find = Annotated[OnFind, PlainValidator(one_of(OnFind)), WithJsonSchema({"enum": list(get_args(OnFind))})]

@@ -24,6 +24,8 @@ from bot_bottle.manifest.spec import (
     OnFormat,
     Rule,
     SecretSource,
+    Supervise,
+    Unattended,
     Upstream,
     Workspace,
     WorkspaceMode,
@@ -57,6 +59,14 @@ class ImageSaid:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SuperviseSaid:
+    """What a source says about the agent's asking; `None` is "not said"."""
+
+    enabled: bool | None = None
+    unattended: Unattended | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Layer:
     """What one source says; `None` and empty are "not said". `limits` pairs a field of `Limits` with its value;
     `rule_paths` has the key path of each of `rules`.
@@ -84,6 +94,7 @@ class Layer:
     budget: Budget | None = None
     dlp: DlpSaid | None = None
     image: ImageSaid | None = None
+    supervise: SuperviseSaid | None = None
     reads: tuple[tuple[Path, str], ...] = ()
     places: tuple[tuple[str, Place], ...] = ()
 
@@ -124,6 +135,7 @@ def add(spec: BottleSpec, layer: Layer) -> BottleSpec:
         budget=_add_budget(spec.budget, layer.budget),
         dlp=_add_dlp(spec.dlp, layer.dlp),
         image=_add_image(spec.image, layer.image),
+        supervise=_add_supervise(spec.supervise, layer.supervise),
         origin=(*spec.origin, layer.label),
         decided_by=tuple((dict(spec.decided_by) | _decided(layer)).items()),
     )
@@ -215,6 +227,14 @@ def _add_image(below: Image | None, above: ImageSaid | None) -> Image | None:
         runtime=above.runtime or under.runtime,
         read_only=under.read_only if above.read_only is None else above.read_only,
     )
+
+
+def _add_supervise(below: Supervise | None, above: SuperviseSaid | None) -> Supervise | None:
+    if above is None:
+        return below
+    under = below or Supervise()
+    enabled = under.enabled if above.enabled is None else above.enabled
+    return Supervise(enabled=enabled, unattended=above.unattended or under.unattended)
 
 
 def _decided(layer: Layer) -> dict[str, str]:

@@ -44,6 +44,7 @@ from bot_bottle.manifest.fields import (
     Text,
     Time,
     Tokens,
+    UnattendedChoice,
     Variable,
     Version,
     Words,
@@ -307,6 +308,16 @@ class DlpSection(Section):
     """Exceptions, by rule and host. The last one that matches counts."""
 
 
+class SuperviseSection(Section):
+    """The gate through which an agent asks for what it may not do."""
+
+    enabled: Flag | None = None
+    """Whether the bottle has it. Default: true for agents, which find its tools by themselves; false for `shell` and `custom`."""
+    unattended: UnattendedChoice | None = None
+    """What happens to requests: `wait` (default) for your answer, or `deny` at once, for runs that nobody watches. Either way
+    they are listed, logged and told."""
+
+
 class Common(Section):
     """The fields that a manifest and the operator's policy share."""
 
@@ -336,6 +347,8 @@ class Common(Section):
     """How requests are searched for secrets before they leave."""
     image: ImageSection | None = None
     """The bottle's root file system, for the backends that have one of their own. Default: the agent's own image."""
+    supervise: SuperviseSection | None = None
+    """The gate through which an agent asks for what it may not do."""
 
     @model_validator(mode="after")
     def _one_prompt(self) -> "Common":

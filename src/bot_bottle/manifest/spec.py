@@ -15,6 +15,7 @@ Scheme = Literal["https", "http"]
 CredentialSlot = Literal["header", "basic", "query", "sigv4"]
 ImageRuntime = Literal["runc", "runsc", "kata"]
 DlpEngine = Literal["builtin", "pipelock"]
+Unattended = Literal["wait", "deny"]
 OnFind = Literal["block", "warn", "off"]
 OnFormat = Literal["block", "redact", "warn", "off"]
 
@@ -248,6 +249,14 @@ class Image:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Supervise:
+    """Whether the agent can ask for permissions (`None`: when it is one that calls tools), and what happens to its requests."""
+
+    enabled: bool | None = None
+    unattended: Unattended = "wait"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BottleSpec:
     """Everything the operator asked for, checked and complete. `origin` names the files it came from.
 
@@ -269,6 +278,7 @@ class BottleSpec:
     budget: Budget | None = None
     dlp: Dlp | None = None
     image: Image | None = None
+    supervise: Supervise | None = None
     origin: tuple[str, ...] = ()
     read_from: tuple[Path, ...] = ()
     decided_by: tuple[tuple[str, str], ...] = ()

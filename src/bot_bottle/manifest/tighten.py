@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from bot_bottle.host.plain import plain
+from bot_bottle.manifest.globs import compile_glob
 from bot_bottle.manifest.layer import DlpSaid, ImageSaid, Layer
 from bot_bottle.manifest.mistakes import Place
 from bot_bottle.manifest.spec import (
@@ -29,6 +30,7 @@ from bot_bottle.manifest.spec import (
     Limits,
     Rule,
     SecretSource,
+    Supervise,
     Upstream,
 )
 from bot_bottle.manifest.units import written_size, written_time
@@ -73,6 +75,7 @@ def loosenings(policy: BottleSpec, said: Layer) -> tuple[Loosening, ...]:
         *_limits(policy.limits, said),
         *_budget(policy.budget, said),
         *_dlp(policy.dlp or Dlp(), said),
+        *_supervise(policy, said),
         *_inside(policy, said),
         *_image(policy.image, said.image),
     ]
@@ -115,12 +118,24 @@ def covers(wide: Rule, rule: Rule) -> bool:
         and host_covers(wide.host, rule.host)
         and _part(rule.ports, wide.ports)
         and _part(rule.methods, wide.methods)
-        and ("/**" in wide.paths or _part(rule.paths, wide.paths))
+        and (not wide.paths or (bool(rule.paths) and all(path_covered(path, wide.paths) for path in rule.paths)))
         and _part(rule.query, wide.query)
         and (wide.max_body is None or (rule.max_body is not None and rule.max_body <= wide.max_body))
         and all(any(_block_covers(block, inner) for block in wide.addresses) for inner in rule.addresses)
         and (wide.websocket or not rule.websocket)
     )
+
+
+def path_covered(path: str, wide: tuple[str, ...]) -> bool:
+    """Whether every path that one glob matches is surely matched by one of these: the same glob, a place below `…/**`, or a
+    single path that fits. Other cases are not looked into and count as no.
+    """
+    if path in wide or "/**" in wide:
+        return True
+    below = [glob.removesuffix("**") for glob in wide if glob.endswith("/**") and "*" not in glob.removesuffix("**")]
+    if any(path.startswith(place) and path != place for place in below):
+        return True
+    return not {"*", "%"} & set(path) and any(compile_glob(glob).fullmatch(path) for glob in wide)
 
 
 def host_covers(wide: str, host: str) -> bool:
@@ -242,6 +257,17 @@ def _dlp(policy: Dlp, said: Layer) -> Found:
     for index, source in enumerate(wanted.secrets):
         if source not in policy.secrets:
             yield f"dlp.secrets[{index}]", f"{_taken(source)}, and tells the bottle when it guesses it"
+
+
+def _supervise(policy: BottleSpec, said: Layer) -> Found:
+    """Whoever may be asked more can be talked into more."""
+    ours, theirs = policy.supervise or Supervise(), said.supervise
+    if theirs is None:
+        return
+    if theirs.enabled and ours.enabled is False:
+        yield "supervise.enabled", "lets the agent ask you for permissions"
+    if theirs.unattended == "wait" and ours.unattended == "deny":
+        yield "supervise.unattended", "has requests wait for you instead of denying them"
 
 
 def _inside(policy: BottleSpec, said: Layer) -> Found:

@@ -11,7 +11,7 @@ from bot_bottle.gates.base import Inspection, Outbound, Stopped
 from bot_bottle.gates.dlp import unpack, views
 from bot_bottle.gates.dlp.chains import flat
 from bot_bottle.gates.dlp.frames import Frames
-from bot_bottle.gates.dlp.policy import Verdict, decide, explain
+from bot_bottle.gates.dlp.policy import SURE, Verdict, decide, explain
 from bot_bottle.gates.dlp.records import Finding, Match, View, finding
 from bot_bottle.gates.dlp.scan import BodyScan
 from bot_bottle.gates.dlp.wire_frames import BadFrame, FrameReader
@@ -192,7 +192,10 @@ class Exchange(Inspection):
         if verdict.stops:
             why, hint = explain(verdict)
             assert verdict.finding is not None
-            raise Stopped(why, rule=f"dlp {verdict.finding.rule}", hint=hint)
+            argument = None  # what is surely a secret of the operator's is no question
+            if verdict.finding.kind not in SURE:
+                argument = {"kind": "dlp", "rule": verdict.finding.rule, "host": self._request.host}
+            raise Stopped(why, rule=f"dlp {verdict.finding.rule}", hint=hint, argument=argument)
         return verdict
 
     def own_finding(self, kind: str, rule: str, title: str) -> Finding:

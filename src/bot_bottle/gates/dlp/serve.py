@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from bot_bottle.gates.base import Gate, Inspection, Inspector, Outbound, Record
+from bot_bottle.gates.base import Adjustable, Gate, Granted, Inspection, Inspector, Outbound, Record, Standing
 from bot_bottle.gates.dlp import triggers, views
 from bot_bottle.gates.dlp.blobs import BlobScanner, ObjectScan
 from bot_bottle.gates.dlp.chains import Trail, follow
@@ -20,11 +20,12 @@ from bot_bottle.gates.dlp.detectors.operator import read_rules
 from bot_bottle.gates.dlp.incoming import Pins, Reader, pin
 from bot_bottle.gates.dlp.inspection import Exchange
 from bot_bottle.gates.dlp.pieces import Fragments, Recent
-from bot_bottle.gates.dlp.policy import SURE, Verdict, settings_from
+from bot_bottle.gates.dlp.policy import SURE, Override, Verdict, settings_from
 from bot_bottle.gates.dlp.records import Finding, Match, View, finding
 from bot_bottle.gates.dlp.scan import Scanner
 from bot_bottle.gates.dlp.secret_values import own_secrets
 from bot_bottle.gates.dlp.views import Outgoing
+from bot_bottle.record import replace
 
 if TYPE_CHECKING:
     from bot_bottle.gates.dlp.pipelock.client import Pipelock
@@ -36,13 +37,16 @@ TRAILS = 64
 """Hosts whose series of tool calls are followed."""
 
 
-class DlpGate(Inspector):
+class DlpGate(Inspector, Adjustable):
     """The running gate of one bottle: scanners, and what it remembers of the requests before."""
 
     name = "dlp"
+    adjusts = frozenset({"dlp"})
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], record: Record) -> None:
-        self.settings = settings_from(config["settings"])
+        self._plan = settings_from(config["settings"])
+        self._granted: tuple[Override, ...] = ()
+        self.settings = self._plan
         self.key = os.urandom(32)
         self._record = record
         found, left = own_secrets(secrets, files=config["files"], canaries=config["canaries"])
@@ -177,9 +181,20 @@ class DlpGate(Inspector):
         if request.get("op") == "counts":
             return {"ok": True, "engine": self.scanner.engine.name, **self._counts}
         if request.get("op") == "reload":
-            self.settings = settings_from(request["config"]["settings"])
+            self._plan = settings_from(request["config"]["settings"])
+            self.settings = replace(self._plan, overrides=(*self._plan.overrides, *self._granted))
             return {"ok": True}
         return {"error": "no such operation", "operations": ["counts", "reload"]}
+
+    def adjust(self, granted: Sequence[Granted]) -> None:
+        """Exceptions after the plan's own, so that they count. The operator's own secrets are stopped whatever stands there."""
+        rows = [one.row for one in granted]
+        self._granted = tuple(Override(rule=row["rule"], host=row["host"], action="warn") for row in rows)
+        self.settings = replace(self._plan, overrides=(*self._plan.overrides, *self._granted))
+
+    def standing(self) -> Standing:
+        """Nothing that the bottle should know."""
+        return Standing()
 
     async def close(self) -> None:
         """End the second engine."""

@@ -4,6 +4,7 @@ Texts may hold what the bottle or a server sent; JSON with ASCII escapes makes t
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bot_bottle.gates.egress.compose import response_bytes
@@ -31,7 +32,7 @@ class Refusal:
     status: int
     why: str
     rule: Rule | None = None
-    hint: dict[str, Any] | None = None  # Any: JSON
+    hint: Mapping[str, Any] | None = None  # Any: JSON
     by: str = ""
     advice: str = ""
 

@@ -31,7 +31,7 @@ class Meter:
     """The sums of one bottle."""
 
     def __init__(self, budget: Budget, prices: Callable[[], Prices], record: Callable[[Event], None]) -> None:
-        self._budget = budget
+        self.budget = budget
         self._read_prices = prices
         self._prices: Prices | None = None
         self._record = record
@@ -49,7 +49,7 @@ class Meter:
     @property
     def is_bounded(self) -> bool:
         """Whether the operator set a bound."""
-        return self._budget.usd is not None or self._budget.tokens is not None
+        return self.budget.usd is not None or self.budget.tokens is not None
 
     def watch(self, request: Outbound, inner: Inspection | None) -> Inspection | None:
         """What looks at the request: `inner`, within a count when a model is called. Stopped when the budget is used up."""
@@ -73,10 +73,14 @@ class Meter:
         used = [one.used for one in self.running]
         usd = self.usd + sum(self.prices.usd(one) for one in used)
         tokens = self.tokens + sum(one.total for one in used)
-        if self._budget.usd is not None and usd >= self._budget.usd:
-            raise Stopped(f"The bottle's budget of ${self._budget.usd:g} for the model is used up.", rule="budget", hint=_ASK)
-        if self._budget.tokens is not None and tokens >= self._budget.tokens:
-            raise Stopped(f"The bottle's budget of {self._budget.tokens} tokens is used up.", rule="budget", hint=_ASK)
+        if self.budget.usd is not None and usd >= self.budget.usd:
+            raise Stopped(
+                f"The bottle's budget of ${self.budget.usd:g} for the model is used up.", rule="budget", hint=_ASK, argument=_MORE
+            )
+        if self.budget.tokens is not None and tokens >= self.budget.tokens:
+            raise Stopped(
+                f"The bottle's budget of {self.budget.tokens} tokens is used up.", rule="budget", hint=_ASK, argument=_MORE
+            )
 
     def settle(self, one: "Metered", host: str) -> None:
         """The exchange is over: add it to the sums, once."""
@@ -95,10 +99,11 @@ class Meter:
 
     def state(self) -> dict[str, Any]:  # Any: JSON
         """For the operator."""
-        return {"usd": round(self.usd, 6), "tokens": self.tokens, "running": len(self.running), "budget": asdict(self._budget)}
+        return {"usd": round(self.usd, 6), "tokens": self.tokens, "running": len(self.running), "budget": asdict(self.budget)}
 
 
-_ASK = "Tell the operator; they can raise it in the manifest under `budget`."
+_ASK = "Ask the operator for more, or tell them; they can raise it in the manifest under `budget`."
+_MORE = {"kind": "budget", "usd": 1}
 
 
 def model_call(request: Outbound) -> str | None:

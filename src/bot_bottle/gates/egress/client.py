@@ -118,7 +118,7 @@ class Client:
 
     def recheck(self) -> None:
         """The rules changed: end what they no longer allow."""
-        policy = self._gate.settings.policy
+        policy = self._gate.settings.running
         if self._exchange is not None and not self._exchange.is_allowed(policy):
             self.end("the policy changed")
         elif self._relay is not None and not self._relay.is_allowed(policy):
@@ -185,7 +185,7 @@ class Client:
         except Refused as refused:
             self._refuse(Refusal(status=403, why=refused.what), self._subject(head, asked))
         except Stopped as stopped:
-            refusal = Refusal(status=403, why=stopped.why, by=stopped.rule, advice=stopped.hint)
+            refusal = Refusal(status=403, why=stopped.why, by=stopped.rule, advice=stopped.hint, hint=stopped.argument)
             self._refuse(refusal, self._subject(head, asked))
 
     def _begin(self, asked: Put, verdict: Allowed) -> None:
@@ -212,6 +212,7 @@ class Client:
             Asked(request=request, head=head, target=target, authority=asked.authority, dressed=dressed, origin=origin),
             self._inspect(asked),
         )
+        gate.passes(self._rule)
         self._body = body = request_body(head)
         if head.expects_continue and head.has_body and not self._buffer:
             self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -438,7 +439,7 @@ class Client:
             self._await_head()
 
     def _note_refusal(self, refusal: Refusal, subject: Subject) -> None:
-        self._gate.note("deny", subject, {"status": refusal.status, "why": refusal.why, "rule": refusal.rule_name})
+        self._gate.note_refusal(refusal, subject)
 
     def _note_done(self, why: str) -> None:
         if self._exchange is not None and self._number:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from ipaddress import ip_network
 
-from bot_bottle.gates.egress.addresses import Network
+from bot_bottle.gates.addresses import Network
 from bot_bottle.manifest.globs import compile_glob
 from bot_bottle.manifest.names import is_address
 from bot_bottle.manifest.spec import Rule

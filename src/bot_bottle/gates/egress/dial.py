@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot_bottle.errors import Refused
-from bot_bottle.gates.egress.addresses import Network, check
+from bot_bottle.gates.addresses import Network, check
 from bot_bottle.gates.egress.names import authority_text, is_address
 from bot_bottle.gates.egress.proxy import Proxy, ask_proxy
 from bot_bottle.gates.egress.resolve import Resolver, refuse_localhost

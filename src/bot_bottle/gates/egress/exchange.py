@@ -364,7 +364,7 @@ class Exchange:
 
     def _stop(self, stopped: Stopped) -> None:
         """An inspection refuses the request or its answer."""
-        self._fail(Refusal(status=403, why=stopped.why, by=stopped.rule, advice=stopped.hint))
+        self._fail(Refusal(status=403, why=stopped.why, by=stopped.rule, advice=stopped.hint, hint=stopped.argument))
 
     def _switch(self, head: ResponseHead, rest: bytes) -> None:
         """A WebSocket (RFC 6455, 4.1): only when asked for, and only when the server proves that it speaks it."""

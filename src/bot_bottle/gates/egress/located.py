@@ -6,7 +6,7 @@ them, and a later answer that differs is refused. Addresses of this machine, of 
 
 from collections.abc import Callable, Sequence
 
-from bot_bottle.gates.egress.addresses import not_public, parse
+from bot_bottle.gates.addresses import not_public, parse
 from bot_bottle.manifest.spec import Rule
 from bot_bottle.record import replace
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bot_bottle.errors import Refused
+from bot_bottle.gates.addresses import Network
 from bot_bottle.gates.base import Inspection, Stopped
-from bot_bottle.gates.egress.addresses import Network
 from bot_bottle.gates.egress.answer import Refusal
 from bot_bottle.gates.egress.asking import Authority
 from bot_bottle.gates.egress.dial import CannotReach, Dialler, Origin

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from bot_bottle.errors import Refused
-from bot_bottle.gates.egress.addresses import Network, check
+from bot_bottle.gates.addresses import Network, check
 from bot_bottle.gates.egress.names import is_address
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]

@@ -6,7 +6,7 @@ An attacker writes every field of the request but not its spelling: host and pat
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bot_bottle.gates.egress.addresses import Network
+from bot_bottle.gates.addresses import Network
 from bot_bottle.gates.egress.covers import Compiled, Request, compile_rule
 from bot_bottle.gates.egress.paths import readings
 from bot_bottle.gates.egress.why import denied_by, hint, host_hint, nearest, no_rule_for_host

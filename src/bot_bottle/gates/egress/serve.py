@@ -7,27 +7,27 @@ HTTP/1.1, in the open or inside TLS that this gate ends itself, ever leaves, but
 import asyncio
 import errno
 import socket
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bot_bottle.errors import BottleError
-from bot_bottle.gates.base import Event, Gate, Record
+from bot_bottle.gates.base import Adjustable, Event, Gate, Granted, Record, Standing
 from bot_bottle.gates.egress.answer import Refusal, Subject, refusal_bytes
 from bot_bottle.gates.egress.budget import Meter
 from bot_bottle.gates.egress.client import Client
-from bot_bottle.gates.egress.credentials import Binding, bind
 from bot_bottle.gates.egress.dial import Dialler
 from bot_bottle.gates.egress.exchange import Traffic
-from bot_bottle.gates.egress.plan import bounds_from, budget_from, connect_from, credential_from, rule_from
+from bot_bottle.gates.egress.plan import bounds_from, budget_from, connect_from
 from bot_bottle.gates.egress.prices import read_prices
 from bot_bottle.gates.egress.resolve import Lookup, Resolver
-from bot_bottle.gates.egress.rules import Policy, compile_rules
+from bot_bottle.gates.egress.settings import GRANT, KINDS, raised, read_settings
 from bot_bottle.gates.egress.tls import Certificates
 from bot_bottle.host.net import own_addresses
 from bot_bottle.manifest.spec import Upstream
-from bot_bottle.record import dataclass, replace
+from bot_bottle.record import replace
 
 PROBE = Subject(host="bot-bottle.invalid", port=80, method="GET", path="/")
 """What the containment probe asks to see that the gate answers. Its refusal is no event; any other request to that name is."""
@@ -42,19 +42,15 @@ ACCEPTS_AT_ONCE = 64
 KEPT_EVENTS = 256
 """Latest decisions that `traffic` shows."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """What can change while the gate runs: swapped whole, so that no request sees half of a change."""
-
-    policy: Policy
-    bindings: tuple[Binding, ...]
+KEPT_DENIALS = 64
+"""Latest refusals that an agent can list."""
 
 
-class EgressGate(Gate):
+class EgressGate(Gate, Adjustable):
     """The running gate of one bottle."""
 
     name = "egress"
+    adjusts = KINDS
 
     def __init__(
         self, config: Mapping[str, Any], secrets: Mapping[str, str], record: Record, *, lookup: Lookup | None = None
@@ -65,13 +61,17 @@ class EgressGate(Gate):
         self._resolver = Resolver(own=own_addresses(), lookup=lookup)
         self._clients: set[Client] = set()
         self._latest: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._denials: deque[Event] = deque(maxlen=KEPT_DENIALS)
         self._number = 0
+        self._config = config
+        self._granted: tuple[Granted, ...] = ()
         self.values = dict(secrets)
-        self.settings = settings_from(config)
+        self.settings = read_settings(config)
         self.bounds = bounds_from(config["bounds"])
         self.meter = Meter(budget_from(config["budget"]), read_prices, record)
         self.certificates = Certificates(slug=bottle["slug"], key=key, folder=key.parent)
-        self.dialler = Dialler(upstream_from(config["upstream"]), self._resolver)
+        self._upstream = upstream_from(config["upstream"])
+        self.dialler = Dialler(self._upstream, self._resolver)
         self.counts = {"allow": 0, "deny": 0, "bytes_out": 0, "bytes_in": 0, "refused_connections": 0}
 
     async def serve(self, listener: socket.socket) -> None:
@@ -88,9 +88,9 @@ class EgressGate(Gate):
             loop.remove_reader(listener.fileno())
 
     async def control(self, request: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-        """`reload` swaps the rules and ends what they no longer allow; `traffic` counts and shows the latest decisions."""
+        """`reload` swaps the plan and ends what it no longer allows; `traffic` counts and shows the latest decisions."""
         if request.get("op") == "reload":
-            self._reload(request.get("config"))
+            self._reload(request.get("config"), request.get("secrets", {}))
             return {"ok": True}
         if request.get("op") == "traffic":
             return {"ok": True, "connections": len(self._clients), **self.counts, "latest": list(self._latest)}
@@ -147,14 +147,61 @@ class EgressGate(Gate):
             event["why"] = why
         self._record(event)
 
-    def _reload(self, config: Any) -> None:  # Any: JSON
-        """Swap the rules. BottleError when the new ones cannot be read: the old ones stay, whole."""
+    def adjust(self, granted: Sequence[Granted]) -> None:
+        """As `Adjustable` says."""
+        self.settings = read_settings(self._config, granted)
+        self._granted = tuple(granted)
+        self.meter.budget = raised(budget_from(self._config["budget"]), granted)
+        self._recheck()
+
+    def standing(self) -> Standing:
+        """The plan's rules and bindings."""
+        return Standing(rules=self.settings.rules, credentials=self.settings.credentials, more={"model": self.meter.state()})
+
+    def denials(self) -> list[Event]:
+        """The latest ones."""
+        return list(self._denials)
+
+    def passes(self, rule: str) -> None:
+        """A request begins by this rule: a grant for one request is over with it."""
+        if rule.startswith(GRANT):
+            self.used(rule.removeprefix(GRANT))
+
+    def note_refusal(self, refusal: Refusal, subject: Subject) -> None:
+        """Record a refusal, and keep it with what could be asked for."""
+        self.note("deny", subject, {"status": refusal.status, "why": refusal.why, "rule": refusal.rule_name})
+        if subject == PROBE:
+            return
+        about = {"gate": self.name, "host": subject.host, "port": subject.port, "method": subject.method, "path": subject.path}
+        seen: Event = {"ts": round(time.time(), 3), **about, "why": refusal.why, "rule": refusal.rule_name}
+        self._denials.append(seen | ({"argument": refusal.hint} if refusal.hint else {}))
+
+    def _reload(self, config: Any, secrets: Any) -> None:  # Any: JSON
+        """Swap rules, bindings, bounds, budget and the way out. BottleError when they cannot be read: the old ones stay, whole.
+
+        `secrets` are values of credentials that are new; a value that is not among them stays as it is.
+        """
         try:
-            settings = settings_from(config)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            settings = read_settings(config, self._granted)
+            bounds, budget, upstream = (
+                bounds_from(config["bounds"]),
+                budget_from(config["budget"]),
+                upstream_from(config["upstream"]),
+            )
+            values = {str(name): str(value) for name, value in secrets.items()}
+            dialler = self.dialler if upstream == self._upstream else Dialler(upstream, self._resolver)
+        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
             facts = (f"{type(error).__name__}: {error}",)
             raise BottleError("The new rules cannot be read; the old ones hold.", facts=facts) from None
-        self.settings = settings
+        self.settings, self.bounds, self._config, self._upstream = settings, bounds, config, upstream
+        self.values |= values
+        self.meter.budget = raised(budget, self._granted)
+        self.dialler.forget()
+        self.dialler = dialler
+        self._recheck()
+
+    def _recheck(self) -> None:
+        """What is under way lives by the new rules too."""
         self.dialler.forget()
         for client in tuple(self._clients):
             client.recheck()
@@ -197,12 +244,6 @@ class EgressGate(Gate):
             if client.deadline <= now:
                 client.expire()
         self.dialler.sweep(now)
-
-
-def settings_from(config: Mapping[str, Any]) -> Settings:
-    """Compile the rules and bindings of `EgressPlan.config()`."""
-    bindings = bind([credential_from(row) for row in config["credentials"]])
-    return Settings(policy=compile_rules([rule_from(row) for row in config["rules"]]), bindings=bindings)
 
 
 def upstream_from(row: Mapping[str, Any]) -> Upstream:

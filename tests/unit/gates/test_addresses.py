@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot_bottle.errors import Refused
-from bot_bottle.gates.egress.addresses import NOT_PUBLIC, check
+from bot_bottle.gates.addresses import NOT_PUBLIC, check
 
 FORBIDDEN = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.255 100.100.100.200 127.0.0.1 127.255.255.254 169.254.0.1

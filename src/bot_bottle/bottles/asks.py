@@ -1,0 +1,190 @@
+"""What agents ask, and the operator's answers: the same few intents for the command line, the dashboard and the page.
+
+Everything that is shown came from a bottle; the gate has made it plain. An answer names the id under which it was shown, which
+holds its review token: what has changed since has another id, and the old one is refused.
+"""
+
+import getpass
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.bottles.status import is_kept, slugs
+from bot_bottle.errors import BadUsage, BottleError
+from bot_bottle.gates.control import ask as ask_gate
+from bot_bottle.host import paths
+from bot_bottle.record import dataclass
+
+Row = dict[str, Any]  # Any: JSON
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskView:
+    """One ask as it is shown. `id` is SLUG/NUMBER-TOKEN, what an answer names; times are seconds since 1970."""
+
+    id: str
+    slug: str
+    number: int
+    kind: str
+    state: str
+    title: str
+    reason: str
+    at: float
+    risks: tuple[tuple[str, str, str], ...] = ()
+    """Label, level (low, medium, high) and what it means."""
+    evidence: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    blocked: str = ""
+    raised: int = 1
+    delta: Mapping[str, Any] | None = None  # Any: JSON
+    answered_by: str = ""
+    answer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GrantView:
+    """One grant. `expires` is None for one that holds until the bottle ends; `ended` says why it is over."""
+
+    name: str
+    slug: str
+    title: str
+    scope: str
+    by: str
+    at: float
+    expires: float | None
+    used: int
+    ended: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inbox:
+    """The asks and grants of the bottles that run and have the gate, oldest first."""
+
+    asks: tuple[AskView, ...] = ()
+    grants: tuple[GrantView, ...] = ()
+
+    @property
+    def pending(self) -> tuple[AskView, ...]:
+        """What waits for an answer."""
+        return tuple(ask for ask in self.asks if ask.state == "pending")
+
+
+def supervised() -> Iterator[str]:
+    """The running bottles that have the gate."""
+    yield from (slug for slug in slugs() if (paths.bottle_dir(slug) / "supervise.token").exists() and is_kept(slug))
+
+
+def read_inbox(only: str | None = None) -> Inbox:
+    """The asks and grants of one running bottle, or of all. A bottle that ends meanwhile is left out."""
+    asks: list[AskView] = []
+    held: list[GrantView] = []
+    for slug in [only] if only else supervised():
+        try:
+            rows = to_gate(slug, {"op": "list"})
+        except BottleError:
+            if only:
+                raise
+            continue
+        asks += [_ask(slug, row) for row in rows["asks"]]
+        held += [_grant(slug, row) for row in rows["grants"]]
+    return Inbox(asks=tuple(sorted(asks, key=lambda one: one.at)), grants=tuple(sorted(held, key=lambda one: one.at)))
+
+
+def to_gate(slug: str, request: Row) -> Row:
+    """Put one operation to the bottle's supervise gate. BottleError with its words when it refuses."""
+    answer = ask_gate(socket_of(slug), {"gate": "supervise", "by": who(), **request})
+    if "error" in answer:
+        raise BottleError(
+            str(answer["error"]), facts=tuple(str(fact) for fact in answer.get("facts", ())), next=str(answer.get("next", ""))
+        )
+    return answer
+
+
+def socket_of(slug: str) -> Path:
+    """The control socket of a running bottle. BadUsage when it does not run."""
+    if not is_kept(slug):
+        raise BadUsage(f"The bottle {slug} does not run.", next="`bot-bottle ls` lists those that do.")
+    return paths.bottle_dir(slug) / "bundle.sock"
+
+
+def who() -> str:
+    """The operator's name, as the log and the other operators see it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
+
+
+def find_ask(text: str) -> AskView:
+    """The ask that an operator names: SLUG/NUMBER-TOKEN, NUMBER-TOKEN, or NUMBER where it is the only one that waits.
+
+    BadUsage when there is none, or more than one.
+    """
+    slug, slash, rest = text.rpartition("/")
+    inbox = read_inbox(slug if slash else None)
+    number, _, token = rest.partition("-")
+    named = [one for one in inbox.asks if str(one.number) == number]
+    found = [one for one in named if one.id.endswith(f"-{token}")] if token else [one for one in named if one.state == "pending"]
+    if len(found) == 1:
+        return found[0]
+    if token and not found and len(named) == 1:
+        raise BadUsage(
+            f"The request {text} is not what it was when you were shown it.",
+            facts=(f"now: {named[0].title}", f"reason: {named[0].reason}", f"it is {named[0].state}"),
+            next=f"Look at it again: its id is now {named[0].id}.",
+        )
+    if not found:
+        raise BadUsage(f"No request {text} waits.", next="`bot-bottle asks` lists those that do.")
+    raise BadUsage(f"{len(found)} requests are meant by {text}.", facts=tuple(one.id for one in found), next="Name one of them.")
+
+
+def approve(ask: AskView, said: Row) -> Row:
+    """Give what was shown, or less."""
+    return to_gate(ask.slug, {"op": "approve", "id": ask.id.rpartition("/")[2], **said})
+
+
+def deny(ask: AskView, *, reason: str, alternative: str = "") -> Row:
+    """Refuse, and tell the agent why."""
+    return to_gate(ask.slug, {"op": "deny", "id": ask.id.rpartition("/")[2], "reason": reason, "alternative": alternative})
+
+
+def revoke(slug: str, name: str) -> None:
+    """End a grant now, with the connections that live by it."""
+    to_gate(slug, {"op": "revoke", "name": name})
+
+
+def _ask(slug: str, row: Row) -> AskView:
+    answer = row.get("answer") or {}
+    return AskView(
+        id=f"{slug}/{row['id']}",
+        slug=slug,
+        number=int(row["number"]),
+        kind=str(row["kind"]),
+        state=str(row["state"]),
+        title=str(row["title"]),
+        reason=str(row["reason"]),
+        at=float(row["at"]),
+        risks=tuple((str(one["label"]), str(one["level"]), str(one["text"])) for one in row["risks"]),
+        evidence=tuple(str(one) for one in row["evidence"]),
+        choices=tuple(str(one) for one in row["choices"]),
+        blocked=str(row["blocked"]),
+        raised=int(row["raised"]),
+        delta=row["delta"],
+        answered_by=str(answer.get("by", "")),
+        answer=str(answer.get("choice") or answer.get("reason") or ""),
+    )
+
+
+def _grant(slug: str, row: Row) -> GrantView:
+    expires = row["expires"]
+    return GrantView(
+        name=str(row["name"]),
+        slug=slug,
+        title=str(row["title"]),
+        scope=str(row["scope"]),
+        by=str(row["by"]),
+        at=float(row["at"]),
+        expires=None if expires is None else float(expires),
+        used=int(row["used"]),
+        ended=str(row["ended"]),
+    )
