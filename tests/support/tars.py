@@ -1,6 +1,8 @@
 """Tar files made byte by byte: what no honest tool would write."""
 
+import hashlib
 import io
+import json
 import tarfile
 from typing import Any
 
@@ -88,3 +90,42 @@ def plain_tar(files: dict[str, bytes], *, form: int = tarfile.PAX_FORMAT) -> byt
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return target.getvalue()
+
+
+def sha256(content: bytes) -> str:
+    """The digest's digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def configuration(*layers: bytes, **more: Any) -> bytes:  # Any: JSON
+    """An image's configuration for these layers (as tars)."""
+    told: dict[str, Any] = {
+        "os": "linux",
+        "config": {"Env": ["PATH=/own/bin", "OWN=1"], "User": "1000", "WorkingDir": "/srv", "Cmd": ["sh"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(layer)}" for layer in layers]},
+    }
+    return json.dumps(told | more).encode()
+
+
+def docker_archive(*layers: bytes, stored: list[bytes] | None = None, config: bytes | None = None, **more: Any) -> bytes:
+    """What `docker save` writes for one image; `stored` are the layers as they lie there, `more` replaces in manifest.json."""
+    told = config or configuration(*layers)
+    files = {f"{index}/layer.tar": layer for index, layer in enumerate(stored or layers)}
+    image = {"Config": f"{sha256(told)}.json", "RepoTags": ["tools:1"], "Layers": list(files)} | more
+    return plain_tar({f"{sha256(told)}.json": told, **files, "manifest.json": json.dumps([image]).encode()})
+
+
+def oci_archive(*layers: bytes, stored: list[bytes] | None = None, **more: Any) -> bytes:
+    """An OCI layout with one image; `more` goes into the descriptor in index.json."""
+    told = configuration(*layers)
+    kept = stored or list(layers)
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "config": {"digest": f"sha256:{sha256(told)}", "size": len(told)},
+            "layers": [{"digest": f"sha256:{sha256(layer)}", "size": len(layer)} for layer in kept],
+        }
+    ).encode()
+    index = {"schemaVersion": 2, "manifests": [{"digest": f"sha256:{sha256(manifest)}", "size": len(manifest)} | more]}
+    blobs = {f"blobs/sha256/{sha256(blob)}": blob for blob in (told, manifest, *kept)}
+    return plain_tar({"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', "index.json": json.dumps(index).encode(), **blobs})

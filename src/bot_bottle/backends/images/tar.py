@@ -5,7 +5,7 @@ can be one thing to the tool that looked at an image and another here.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
 from bot_bottle.errors import BottleError
@@ -62,10 +62,14 @@ class Entry:
 
 
 class TarReader:
-    """Iterate for entries; between two of them `read` gives the content of the first. What is not read is skipped."""
+    """Iterate for entries; between two of them `read` gives the content of the first. What is not read is skipped.
 
-    def __init__(self, source: Source) -> None:
+    `skip` moves a source that can be moved; it must fail where the source ends before.
+    """
+
+    def __init__(self, source: Source, *, skip: Callable[[int], None] | None = None) -> None:
         self._source = source
+        self._move = skip
         self._left = 0
         self._padding = 0
         self.bytes_read = 0
@@ -146,6 +150,10 @@ class TarReader:
 
     def _skip(self) -> None:
         """Over what is left of the current entry."""
+        if self._move is not None:
+            self._move(self._left + self._padding)
+            self.bytes_read += self._left + self._padding
+            self._left = self._padding = 0
         while self.read():
             pass
         if self._padding:
