@@ -9,6 +9,7 @@ With no Docker daemon answering, one is started on a socket and a data root of i
 """
 
 import argparse
+import compileall
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ def main() -> int:
     options = argparse.ArgumentParser()
     options.add_argument("--runs", type=int, default=15)
     asked = options.parse_args()
+    compileall.compile_dir(ROOT / "src", quiet=1)  # as an installed package is
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         project = home / "project"
