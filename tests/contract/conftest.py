@@ -1,5 +1,7 @@
 """Every backend that works on this machine, the fake included. The whole suite runs against each."""
 
+import importlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,7 +28,20 @@ class NamespacesByPython(Namespaces):
 EVERY_BACKEND: tuple[type[Backend], ...] = (Fake, Namespaces, NamespacesByPython)
 
 
-@pytest.fixture(params=EVERY_BACKEND, ids=lambda kind: kind.__name__)
+ENGINES = {"docker": "bot_bottle.backends.docker.backend:Docker"}
+"""Backends whose engine a script of scripts/engines/ sets up; it then names the one to test in BOT_BOTTLE_TEST_ENGINE."""
+
+
+def chosen() -> tuple[type[Backend], ...]:
+    """Those of this machine, or only the one whose engine was set up."""
+    engine = os.environ.get("BOT_BOTTLE_TEST_ENGINE")
+    if engine is None:
+        return EVERY_BACKEND
+    module, name = ENGINES[engine].split(":")
+    return (getattr(importlib.import_module(module), name),)
+
+
+@pytest.fixture(params=chosen(), ids=lambda kind: kind.__name__)
 def backend(request: pytest.FixtureRequest) -> Backend:
     """One backend; skipped with its own reason where it does not work."""
     made: Backend = request.param()

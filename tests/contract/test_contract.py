@@ -118,7 +118,7 @@ def test_arguments_arrive_byte_for_byte(bottle: RunningBottle) -> None:
 
 
 def test_working_folder_is_the_one_asked_for(bottle: RunningBottle, plan: BottlePlan) -> None:
-    (plan.workspace_dir / "below").mkdir()
+    run_inside(bottle, "mkdir", "below")
     run_inside(bottle, "sh", "-c", "touch here", cwd="/work/project/below")
     assert (plan.workspace_dir / "below" / "here").exists()
 

@@ -13,6 +13,7 @@ from bot_bottle.backends.base import BundleLink, Child, GuestCommand, RunningBot
 from bot_bottle.manifest.spec import BottleSpec, Limits, Mount, Workspace, WorkspaceMode
 from bot_bottle.plans.bottle import AgentProvision, BottlePlan, PromptMode
 from bot_bottle.plans.gate import GatePlan, Line, Secret
+from bot_bottle.plans.image import DockerImage
 
 ENV = (("HOME", "/home/agent"), ("LANG", "C.UTF-8"), ("PATH", "/usr/local/bin:/usr/bin:/bin"), ("PLANNED", "a b\n'c'"))
 
@@ -31,6 +32,12 @@ class NoGate(GatePlan):
 
     def secrets(self) -> tuple[Secret, ...]:
         return ()
+
+
+def image_of_the_engine() -> DockerImage | None:
+    """The image that an engine's script made for its tests; None on backends that need none."""
+    name = os.environ.get("BOT_BOTTLE_TEST_IMAGE")
+    return DockerImage(reference=name, origin=name) if name else None
 
 
 def shared_plan(
@@ -69,6 +76,7 @@ def shared_plan(
         guest_env=ENV,
         agent_provision=AgentProvision(provider="shell", version="", command=("sh",), prompt_mode=PromptMode.NONE),
         egress_plan=NoGate(gate="egress"),
+        image=image_of_the_engine(),
     )
 
 

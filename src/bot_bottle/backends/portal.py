@@ -12,13 +12,12 @@ import socket
 import termios
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from bot_bottle.backends.base import BundleLink, Child, GuestCommand, RunningBottle, Streams, TtySize
 from bot_bottle.errors import BottleError
 from bot_bottle.guest import frames
 from bot_bottle.guest.jsontext import loads
-from bot_bottle.host.run import Process
 from bot_bottle.plans.bottle import BottlePlan
 
 REPLY_TIMEOUT_S = 20.0
@@ -76,6 +75,13 @@ def exit_code(report: bytes) -> int:
     return int(report) if report.isdigit() and len(report) <= 3 and int(report) <= 255 else LOST
 
 
+class Watched(Protocol):
+    """A process of the host that is looked at, started by us or not."""
+
+    def poll(self) -> int | None:
+        """Not None once it has ended."""
+
+
 class PortalBottle(RunningBottle):
     """A bottle seen through its portal. `alive` is a descriptor that becomes readable when its process ends (a pidfd)."""
 
@@ -84,7 +90,7 @@ class PortalBottle(RunningBottle):
         plan: BottlePlan,
         *,
         control: socket.socket,
-        process: Process,
+        process: "Watched",
         alive: int,
         breach: Callable[[], str | None] = lambda: None,
     ) -> None:

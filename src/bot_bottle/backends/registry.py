@@ -2,12 +2,14 @@
 
 import importlib
 import os
+from collections.abc import Iterator
 
 from bot_bottle.backends.base import Backend
 from bot_bottle.errors import BadUsage
 
 BACKENDS = {
     "namespaces": "namespaces.backend:Namespaces",
+    "docker": "docker.backend:Docker",
 }
 """Name → "module:class" under bot_bottle.backends, weakest isolation last."""
 
@@ -27,6 +29,6 @@ def find_backend(name: str) -> Backend:
     return backend
 
 
-def backends() -> tuple[Backend, ...]:
-    """All that a user can choose."""
-    return tuple(find_backend(name) for name in BACKENDS)
+def backends() -> Iterator[Backend]:
+    """All that a user can choose, each loaded when its turn comes."""
+    return (find_backend(name) for name in BACKENDS)

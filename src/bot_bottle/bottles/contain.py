@@ -50,7 +50,8 @@ def ask(name: str, kind: str, closed: Sequence[str] = (), **fields: Any) -> Ques
 
 def questions(plan: BottlePlan, *, own_addresses: Sequence[str] = (), resolvers: Sequence[str] = ()) -> list[Question]:
     """What to try inside this bottle. `own_addresses` and `resolvers` are this host's (`host/addresses.py`)."""
-    return [*_network(own_addresses, resolvers), *_sockets(), *_files(plan), *_gates(plan)]
+    every = (*_network(own_addresses, resolvers), *_sockets(), *_files(plan), *_gates(plan))
+    return [question for question in every if question["id"] not in plan.unproved]
 
 
 def _network(own_addresses: Sequence[str], resolvers: Sequence[str]) -> Iterator[Question]:

@@ -27,6 +27,7 @@ from bot_bottle.guest.frames import Message
 from bot_bottle.host.addresses import own_addresses, resolvers
 from bot_bottle.host.aside import Side
 from bot_bottle.host.files import write_file
+from bot_bottle.host.sockets import bind_at
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.show import plan_json
 from bot_bottle.record import dataclass, replace
@@ -279,7 +280,7 @@ class Keeper:
         listener = socket.socket(socket.AF_UNIX)
         undo.callback(listener.close)
         path = self._plan.stage_dir / "keeper.sock"
-        bind_private(listener, str(path))
+        bind_at(listener, str(path), mode=0o600)
         undo.callback(path.unlink, missing_ok=True)
         listener.listen(16)
         listener.setblocking(False)
@@ -390,16 +391,3 @@ class Keeper:
     def _tell(self, message: Message) -> None:
         if self._report.is_open:
             self._report.send(message)
-
-
-def bind_private(listener: socket.socket, path: str) -> None:
-    """Bind a Unix socket that only its owner may open, also where the path is over 107 bytes (unix(7))."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    folder, name = os.path.split(path)
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        listener.bind(f"/proc/self/fd/{descriptor}/{name}")
-    finally:
-        os.close(descriptor)
-    os.chmod(path, 0o600)

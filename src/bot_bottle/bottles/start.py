@@ -115,7 +115,7 @@ def warm_bundle(*, wanted: bool) -> Iterator[IdleBundle | None]:
 def usable_backend(spec: BottleSpec) -> Backend:
     """The chosen backend, or CannotRunHere with what to do."""
     if spec.backend == "auto":
-        fit = [one for one in backends() if one.uses_images or spec.image is None]
+        fit = (one for one in backends() if one.uses_images or spec.image is None)
         found = next((one for one in fit if isinstance(one.survey(), Usable)), None)
         return found or usable_backend(replace(spec, backend="namespaces"))
     backend = find_backend(spec.backend)

@@ -79,7 +79,7 @@ def end_all() -> None:
 
 
 def seal(settings: dict[str, Any]) -> None:
-    """Unreadable, deaf to ^C, within its limits, and with Landlock where the plan says so. OSError stops the start."""
+    """Unreadable, deaf to ^C, within its limits, with Landlock and a filter where the plan says so. OSError stops the start."""
     import resource
 
     from bot_bottle.guest import native
@@ -95,6 +95,8 @@ def seal(settings: dict[str, Any]) -> None:
         from bot_bottle.guest import landlock
 
         landlock.restrict(settings["landlock"]["writable"], at=settings["landlock"]["level"])
+    if settings.get("filter"):
+        native.set_filter(bytes.fromhex(settings["filter"]))
 
 
 def listen(port: int) -> _socket.socket:

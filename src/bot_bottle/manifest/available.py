@@ -16,7 +16,7 @@ class Available:
 
 AVAILABLE = Available(
     agents=("claude", "codex", "shell", "custom"),
-    backends=("namespaces", "auto"),
+    backends=("namespaces", "docker", "auto"),
     modes=("bind", "copy"),
     presets=("pip", "npm"),
     sections=("dlp", "supervise", "budget", "image"),

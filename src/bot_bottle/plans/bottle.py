@@ -101,6 +101,14 @@ class BottlePlan:
         every = (self.egress_plan, self.dlp_plan, self.git_gate_plan, self.supervise_plan)
         return tuple(plan for plan in every if plan is not None)
 
+    @property
+    def unproved(self) -> tuple[str, ...]:
+        """The containment questions (by id) that are not asked of this backend, because the answer is another there.
+
+        Each is told in `describe_sealing`.
+        """
+        return ()
+
     def describe_sealing(self) -> tuple[Line, ...]:
         """How this backend cuts the bottle off, and what it cannot do here; subclasses answer."""
         return ()

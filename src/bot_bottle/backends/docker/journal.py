@@ -1,0 +1,40 @@
+"""Which container a bottle has, written before it is made, so that it can be removed after a killed keeper.
+
+The file lies beside the backend's folder, which is removed at a bottle's end.
+"""
+
+import json
+from pathlib import Path
+
+from bot_bottle.backends.docker.plan import DockerPlan
+from bot_bottle.host.files import write_file
+from bot_bottle.record import dataclass
+
+NAME = "container.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Noted:
+    """A container that may be there, and the words that name its daemon."""
+
+    docker: tuple[str, ...]
+    container: str
+
+
+def note(plan: DockerPlan) -> None:
+    """Before the container is made."""
+    write_file(plan.stage_dir / NAME, json.dumps({"docker": list(plan.docker), "container": plan.container}))
+
+
+def noted(stage_dir: Path) -> Noted | None:
+    """What may be left; None when nothing is."""
+    try:
+        found = json.loads((stage_dir / NAME).read_bytes())
+        return Noted(docker=tuple(str(word) for word in found["docker"]), container=str(found["container"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def strike(stage_dir: Path) -> None:
+    """The container is gone."""
+    (stage_dir / NAME).unlink(missing_ok=True)

@@ -1,0 +1,200 @@
+"""Carries a DockerPlan out: placeholders, the portal's interpreter, the container, the portal, its sockets. Undone in reverse.
+
+The container's first process is reached through a socket in a folder that only the operator can enter; it is unlinked as soon
+as the portal has come through it, before anything of the image runs.
+"""
+
+import contextlib
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot_bottle.backends.base import BundleLink, RunningBottle
+from bot_bottle.backends.docker.client import (
+    DOOR_SOCKET,
+    END_TIMEOUT_S,
+    client_env,
+    docker,
+    explain,
+    is_going,
+    is_gone,
+    remove_words,
+    run_words,
+    shown,
+)
+from bot_bottle.backends.docker.journal import note, strike
+from bot_bottle.backends.docker.plan import DockerPlan
+from bot_bottle.backends.placeholders import placed
+from bot_bottle.backends.portal import PortalBottle, take_sockets
+from bot_bottle.backends.runtime import make_runtime
+from bot_bottle.errors import BottleError
+from bot_bottle.guest import frames
+from bot_bottle.host.run import LongCommand, Process, run, spawn
+from bot_bottle.host.sockets import bind_at
+from bot_bottle.plans.gate import GATE_PORTS
+
+LOG = "docker.log"
+START_TIMEOUT_S = 120.0
+"""From `docker run` to the portal's first word: 0.4 s, and much more on a busy machine."""
+
+
+class FirstProcess:
+    """The container's first process, which the daemon started: seen through a pidfd, never signalled by number."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.alive = os.pidfd_open(pid)
+        self._has_ended = False
+
+    def poll(self) -> int | None:
+        """0 once it has ended; nobody but the daemon learns its code."""
+        if not self._has_ended:
+            self._has_ended = bool(select.select([self.alive], [], [], 0)[0])
+        return 0 if self._has_ended else None
+
+    def close(self) -> None:
+        """Let go of it: it counts as ended."""
+        self._has_ended = True
+        os.close(self.alive)
+
+
+@contextlib.contextmanager
+def launch(plan: DockerPlan, link: BundleLink) -> Iterator[RunningBottle]:
+    """A sealed bottle whose gates' sockets are with the bundle."""
+    with contextlib.ExitStack() as undo:
+        undo.enter_context(placed(plan.placeholders, stage_dir=plan.stage_dir))
+        make_runtime(plan.portal)
+        give_files(plan)
+        listener = undo.enter_context(listening(plan))
+        note(plan)
+        process = _start(plan)
+        undo.callback(_remove, plan, process)
+        control = _accept(plan, listener, process)
+        undo.callback(control.close)
+        first = FirstProcess(_first_process(control))
+        undo.callback(first.close)
+        _begin(plan, control, link)
+        yield PortalBottle(plan, control=control, process=first, alive=first.alive)
+
+
+def give_files(plan: DockerPlan) -> None:
+    """Give the copies to the bottle's user, where that is not who we are. Links are given, not followed."""
+    if not plan.owner.gives_files:
+        return
+    places = [plan.stage_dir / "home", *([plan.workspace_dir] if plan.spec.workspace.mode != "bind" else [])]
+    for place in places:
+        for folder, folders, files in os.walk(place):
+            for path in (folder, *(os.path.join(folder, name) for name in (*folders, *files))):
+                os.chown(path, plan.owner.uid, plan.owner.gid, follow_symlinks=False)
+    os.chown(plan.prompt_file, plan.owner.uid, plan.owner.gid)
+
+
+@contextlib.contextmanager
+def listening(plan: DockerPlan) -> Iterator[socket.socket]:
+    """The door: anybody who can enter the stage dir may knock, which is the operator, and this container."""
+    plan.door.mkdir(exist_ok=True)
+    plan.door.chmod(0o755)
+    path = plan.door / DOOR_SOCKET
+    with socket.socket(socket.AF_UNIX) as listener:
+        bind_at(listener, str(path), mode=0o666)
+        try:
+            listener.listen(1)
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _start(plan: DockerPlan) -> Process:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    log = os.open(plan.stage_dir / "backend" / LOG, flags, 0o600)
+    try:
+        return spawn(LongCommand(argv=run_words(plan), env=client_env(os.environ), stderr=log, new_session=True))
+    finally:
+        os.close(log)
+
+
+def _accept(plan: DockerPlan, listener: socket.socket, process: Process) -> socket.socket:
+    """The portal's connection; the door is shut behind it."""
+    ended = os.pidfd_open(process.pid)
+    try:
+        ready, _, _ = select.select([listener.fileno(), ended], [], [], START_TIMEOUT_S)
+    finally:
+        os.close(ended)
+    if listener.fileno() not in ready:
+        what = explain(_last_words(plan), image=plan.image_ref)
+        raise what if ready else BottleError("The container did not start in time.", facts=what.facts, next=what.next)
+    control, _ = listener.accept()
+    listener.close()
+    (plan.door / DOOR_SOCKET).unlink(missing_ok=True)
+    return control
+
+
+def _last_words(plan: DockerPlan) -> str:
+    return (plan.stage_dir / "backend" / LOG).read_text(errors="replace")[-4000:]
+
+
+def _first_process(control: socket.socket) -> int:
+    """The number of the process at the other end. It cannot end and leave its number to another: it waits for our word."""
+    pid, _, _ = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    if pid <= 0:
+        raise BottleError(
+            "The container's first process cannot be seen from here.",
+            facts=("it runs in another process namespace than bot-bottle",),
+            next="Run bot-bottle where the Docker daemon runs.",
+        )
+    return int(pid)
+
+
+def settings_of(plan: DockerPlan) -> frames.Message:
+    """The portal's first message: what it binds, and the filter under which it and everything after it runs."""
+    return {
+        "gates": [[gate.gate, GATE_PORTS[gate.gate]] for gate in plan.gate_plans if gate.gate in GATE_PORTS],
+        "processes": None,
+        "landlock": None,
+        "filter": plan.seccomp_file.read_bytes().hex(),
+    }
+
+
+def _begin(plan: DockerPlan, control: socket.socket, link: BundleLink) -> None:
+    settings = settings_of(plan)
+    try:
+        frames.send(control, settings)
+        take_sockets(control, tuple(name for name, _ in settings["gates"]), link)
+    except (BottleError, OSError) as error:
+        words = tuple(shown(line) for line in _last_words(plan).splitlines() if line.strip())[-4:]
+        raise BottleError("The container could not be sealed.", facts=(str(error), *words)) from error
+
+
+def _remove(plan: DockerPlan, process: Process) -> None:
+    """The portal ended when its channel closed; `docker run --rm` ends once the daemon has removed the container."""
+    if process.wait(END_TIMEOUT_S / 2) != 0:
+        process.end()
+        remove(plan.docker, plan.container)
+    strike(plan.stage_dir)
+
+
+def remove(words: tuple[str, ...], container: str) -> None:
+    """Make sure that the container is not there. BottleError when that cannot be made sure of."""
+    deadline = time.monotonic() + END_TIMEOUT_S
+    while True:
+        ended = docker(words, *remove_words(container), run=run, host=os.environ, timeout_s=END_TIMEOUT_S)
+        if is_gone(ended):
+            return
+        if not is_going(ended) or time.monotonic() > deadline:
+            why = explain(ended.stderr.decode(errors="replace"))
+            raise BottleError(f"The container {container} may be left.", facts=(why.what, *why.facts), next=why.next)
+        time.sleep(0.05)
+
+
+def clean(stage_dir: Path) -> None:
+    """After a killed keeper: the portal has ended by itself; whatever the daemon still has of the container is removed."""
+    from bot_bottle.backends.docker.journal import noted
+
+    left = noted(stage_dir)
+    if left is not None:
+        remove(left.docker, left.container)
+        strike(stage_dir)

@@ -1,0 +1,175 @@
+"""Decides the docker backend's part of a plan. Reads this machine; writes only below the stage dir's `backend/`."""
+
+import os
+from pathlib import Path
+from zlib import crc32
+
+from bot_bottle.backends.docker.client import DOOR, GUEST, PORTAL, Daemon
+from bot_bottle.backends.docker.endpoint import Endpoint
+from bot_bottle.backends.docker.plan import ContainerLimits, DockerPlan, Owner
+from bot_bottle.backends.etc import GROUP, USERS, hostname_for
+from bot_bottle.backends.mounts import Bind, Memory, memory_files
+from bot_bottle.backends.protect import Protection, check_sources, workspace_mounts
+from bot_bottle.backends.runtime import runtime_folder
+from bot_bottle.backends.seccomp import filter_for
+from bot_bottle.errors import CannotRunHere
+from bot_bottle.host.files import make_private_folder, write_file
+from bot_bottle.host.paths import cache_dir
+from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.gate import GATE_PORTS, Line
+from bot_bottle.plans.image import DockerImage, ImageToMake
+from bot_bottle.record import field_values
+
+AGENT_ID = 1000
+MIB = 1024**2
+RUN_SIZE = 64 * MIB
+
+
+def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> DockerPlan:
+    """The shared decisions plus the container."""
+    check_sources(shared)
+    folder = make_private_folder(shared.stage_dir / "backend")
+    owner = owner_of(shared, is_rootless=daemon.is_rootless)
+    protection = workspace_mounts(shared)
+    door, portal = folder / "door", runtime_folder(cache_dir())
+    limits = shared.spec.limits
+    return DockerPlan(
+        **field_values(shared),
+        docker=endpoint.words,
+        container=container_name(shared.slug, shared.stage_dir),
+        labels=(("bot-bottle", shared.slug), ("bot-bottle.stage", str(shared.stage_dir))),
+        image_ref=image_ref(shared),
+        read_only=owner.uid == 0 or (shared.spec.image is not None and shared.spec.image.read_only),
+        hostname=hostname_for(shared.slug),
+        owner=owner,
+        mounts=(*_own(folder, shared, owner=owner, door=door, portal=portal), *_of_the_user(shared, protection)),
+        placeholders=protection.placeholders,
+        shared_memory=memory_files(limits),
+        door=door,
+        portal=portal,
+        seccomp_file=_filter(folder),
+        container_limits=ContainerLimits(cpus=limits.cpus, memory=limits.memory, pids=limits.pids),
+        own_user_namespace=daemon.is_rootless,
+        host_user_namespace=daemon.remaps_users,
+        runtime=shared.spec.image.runtime if shared.spec.image is not None else None,
+        sealing=_sealing(shared, daemon, owner, endpoint),
+    )
+
+
+def container_name(slug: str, stage_dir: Path) -> str:
+    """Slugs differ within one operator's state, and containers belong to the whole daemon. Pure."""
+    return f"bot-bottle-{slug}-{crc32(str(stage_dir).encode()):08x}"
+
+
+def image_ref(shared: BottlePlan) -> str:
+    """The image's id, so that a moved tag changes nothing; before it is made, what it will be made from. Pure."""
+    match shared.image:
+        case DockerImage():
+            return shared.image.reference
+        case ImageToMake():
+            return shared.image.origin
+    raise CannotRunHere("The docker backend needs an image.", facts=("none was made ready",))
+
+
+def owner_of(shared: BottlePlan, *, is_rootless: bool) -> Owner:
+    """Who can work on the operator's files, and on nobody else's.
+
+    The operator. Where that is root, the owner of a shared workspace; of a copy, an ordinary user to whom the copy is given.
+    """
+    if is_rootless:
+        return Owner(uid=0, gid=0)  # this number is the operator's own, seen from outside
+    if os.geteuid() != 0:
+        return Owner(uid=os.geteuid(), gid=os.getegid())
+    if shared.spec.workspace.mode == "bind":
+        status = shared.workspace_dir.stat()
+        return Owner(uid=status.st_uid, gid=status.st_gid, gives_files=True)
+    return Owner(uid=AGENT_ID, gid=AGENT_ID, gives_files=True)
+
+
+def _own(folder: Path, shared: BottlePlan, *, owner: Owner, door: Path, portal: Path) -> tuple[Bind | Memory, ...]:
+    """What every bottle has: memory, users of its own, no resolver, our programs, its certificates and prompt."""
+    size = memory_files(shared.spec.limits)
+    files = (
+        ("passwd", users(owner, home=shared.guest_home)),
+        ("group", groups(owner)),
+        ("resolv.conf", "# names are resolved outside, by the gates\n"),
+    )
+    etc = tuple(Bind(host_path=write_file(folder / name, text, mode=0o644), guest_path=f"/etc/{name}") for name, text in files)
+    return (
+        Memory(guest_path="/sys", size=MIB),
+        Memory(guest_path="/tmp", size=size),  # noqa: S108  # the bottle's own
+        Memory(guest_path="/var/tmp", size=size),  # noqa: S108
+        Memory(guest_path="/run", size=RUN_SIZE),
+        *etc,
+        Bind(host_path=portal, guest_path=PORTAL),
+        Bind(host_path=door, guest_path=DOOR),
+        Bind(host_path=shared.ca_bundle_file, guest_path=f"{GUEST}/ca.pem"),
+        Bind(host_path=shared.prompt_file, guest_path=f"{GUEST}/prompt.md"),
+    )
+
+
+def users(owner: Owner, *, home: str) -> str:
+    """/etc/passwd with the bottle's user under the number that it has. Pure."""
+    text = USERS.format_map({"home": home, "shell": "/bin/sh"})
+    if owner.uid == 0:
+        return text.replace("root:x:0:0:root:/root:/bin/sh\n", "").replace("agent:x:1000:1000", "agent:x:0:0")
+    return text.replace("agent:x:1000:1000", f"agent:x:{owner.uid}:{owner.gid}")
+
+
+def groups(owner: Owner) -> str:
+    """/etc/group for the same user. Pure."""
+    return GROUP if owner.gid == 0 else GROUP.replace("agent:x:1000:", f"agent:x:{owner.gid}:")
+
+
+def _of_the_user(shared: BottlePlan, protection: Protection) -> tuple[Bind, ...]:
+    home = Bind(host_path=shared.stage_dir / "home", guest_path=shared.guest_home, writable=True)
+    workspace = tuple(mount for mount in protection.mounts if isinstance(mount, Bind))
+    assert len(workspace) == len(protection.mounts)
+    named = (*shared.agent_provision.mounts, *shared.spec.mounts)
+    binds = (Bind(host_path=mount.host_path, guest_path=mount.guest_path, writable=mount.writable) for mount in named)
+    return (home, *workspace, *binds)
+
+
+def _filter(folder: Path) -> Path:
+    machine = os.uname().machine
+    content = filter_for(machine)
+    if content is None:
+        raise CannotRunHere(f"There is no system call filter for {machine} yet.", next="Use another backend.")
+    return write_file(folder / "seccomp.bpf", content)
+
+
+def _sealing(shared: BottlePlan, daemon: Daemon, owner: Owner, endpoint: Endpoint) -> tuple[Line, ...]:
+    gates = ", ".join(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS)
+    lines = [
+        Line(
+            label="sealed by",
+            text=f"a container without a network: nothing but its own loopback, on it only {gates}",
+            why=f"Docker {daemon.version}, {endpoint.chosen_by}",
+        ),
+        Line(label="calls", text="filtered twice: by Docker's own list, and by ours as on the namespaces backend"),
+        Line(label="writing", text="only its home, its workspace, /tmp, /var/tmp and /run; no capabilities, no new privileges"),
+    ]
+    if not daemon.has_seccomp:
+        lines[2] = Line(label="calls", text="filtered by our list only", why="this daemon has no system call filter")
+    if not daemon.is_rootless:
+        lines.append(Line(label="users", text="the same numbers outside and inside", why="this daemon is run by root"))
+    if owner.uid == 0 and not daemon.is_rootless:
+        text = "the bottle's user is root, without any of root's capabilities"
+        lines.append(Line(label="as root", text=text, why="you and the shared workspace are root's; use --mode copy"))
+    if shared.spec.workspace.mode == "bind":
+        text = "git's hooks and settings, editors' and agents' settings and the manifest cannot be changed inside"
+        why = "a new repository in a folder further down can still carry hooks: run no git there, or use --mode copy"
+        lines.append(Line(label="shared", text=text, why=why))
+    return (*lines, *_described_limits(shared, daemon))
+
+
+def _described_limits(shared: BottlePlan, daemon: Daemon) -> tuple[Line, ...]:
+    wanted = {"memory": shared.spec.limits.memory, "cpu": shared.spec.limits.cpus, "pids": shared.spec.limits.pids}
+    lines = [
+        Line(label=name, text="not enforced", why="this machine's kernel or this daemon cannot limit it")
+        for name in daemon.lacks
+        if wanted[name] is not None
+    ]
+    if shared.spec.limits.disk is not None:
+        lines.append(Line(label="disk", text="not enforced", why="home and workspace lie in this machine's own file system"))
+    return tuple(lines)
