@@ -11,6 +11,7 @@ from typing import Any
 
 from bot_bottle.bottles.status import is_kept, slugs
 from bot_bottle.errors import BadUsage, BottleError
+from bot_bottle.gates.control import ASK_TIMEOUT_S
 from bot_bottle.gates.control import ask as ask_gate
 from bot_bottle.host import paths
 from bot_bottle.record import dataclass
@@ -80,19 +81,26 @@ def read_inbox(only: str | None = None) -> Inbox:
     held: list[GrantView] = []
     for slug in [only] if only else supervised():
         try:
-            rows = to_gate(slug, {"op": "list"})
+            one = read_gate(slug)
         except BottleError:
             if only:
                 raise
             continue
-        asks += [_ask(slug, row) for row in rows["asks"]]
-        held += [_grant(slug, row) for row in rows["grants"]]
+        asks += one.asks
+        held += one.grants
     return Inbox(asks=tuple(sorted(asks, key=lambda one: one.at)), grants=tuple(sorted(held, key=lambda one: one.at)))
 
 
-def to_gate(slug: str, request: Row) -> Row:
+def read_gate(slug: str, *, timeout_s: float = ASK_TIMEOUT_S) -> Inbox:
+    """The asks and grants of one running bottle. BottleError when its gate does not answer."""
+    rows = to_gate(slug, {"op": "list"}, timeout_s=timeout_s)
+    asks, held = tuple(_ask(slug, row) for row in rows["asks"]), tuple(_grant(slug, row) for row in rows["grants"])
+    return Inbox(asks=asks, grants=held)
+
+
+def to_gate(slug: str, request: Row, *, timeout_s: float = ASK_TIMEOUT_S) -> Row:
     """Put one operation to the bottle's supervise gate. BottleError with its words when it refuses."""
-    answer = ask_gate(socket_of(slug), {"gate": "supervise", "by": who(), **request})
+    answer = ask_gate(socket_of(slug), {"gate": "supervise", "by": who(), **request}, timeout_s=timeout_s)
     if "error" in answer:
         raise BottleError(
             str(answer["error"]), facts=tuple(str(fact) for fact in answer.get("facts", ())), next=str(answer.get("next", ""))

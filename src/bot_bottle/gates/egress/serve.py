@@ -116,6 +116,7 @@ class EgressGate(Gate, Adjustable):
         self._number += 1
         self.counts[verdict] += 1
         event: Event = {
+            "ts": round(time.time(), 3),
             "gate": "egress",
             "event": "decision",
             "id": self._number,
