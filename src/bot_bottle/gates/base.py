@@ -110,13 +110,15 @@ class Outbound:
 class Sighting:
     """Something that an inspector saw in a thing that is not a request: the rule, and words that never hold what it saw.
 
-    `stops`: it must not leave; with `asks` it may once the operator has said so.
+    `stops`: it must not leave; with `asks` it may once the operator has said so. `mark` is equal where the very same was seen,
+    and empty where that cannot be told.
     """
 
     rule: str
     what: str
     stops: bool
     asks: bool = False
+    mark: str = ""
 
 
 class Stopped(Exception):

@@ -75,12 +75,16 @@ class ObjectScan:
             pieces = self._in_pieces(first)
         else:
             found, pieces = self._streamed(chain((first,), () if second is None else (second,), rest), where)
-        told: dict[str, Sighting] = {}
+        told: dict[tuple[str, str], Sighting] = {}
         for one in found:
             sighting = self._told(one)
-            if sighting is not None and (one.rule not in told or (sighting.stops and not told[one.rule].stops)):
-                told[one.rule] = sighting
-        return [*told.values(), *(one for one in pieces if one.rule not in told)]
+            if sighting is not None:
+                told.setdefault((one.rule, one.fingerprint), sighting)
+        seen = {rule for rule, _ in told}
+        many = (
+            [Sighting(rule="too-many", what="More than can be told apart", stops=True, asks=True)] if len(found) >= MOST else []
+        )
+        return [*told.values(), *(one for one in pieces if one.rule not in seen), *many]
 
     def _whole(self, content: bytes, where: str) -> list[Finding]:
         found = self._scanner.scan_blob(content, where)
@@ -100,6 +104,7 @@ class ObjectScan:
         is_packed = None
         for part in parts:
             found += body.feed(part)
+            del found[2 * MOST :]
             pieces += self._in_pieces(part, is_part=True)
             if is_packed is None:
                 is_packed = part[:2] in unpack.MARKS
@@ -110,7 +115,7 @@ class ObjectScan:
             found.append(self._scanner.own_finding("too-large", "An archive too large to be looked at", where))
         elif packed:
             found += self._scanner.scan_archive(bytes(packed), where) + self._uncounted(bytes(packed), where)
-        return found[: 2 * MOST], pieces
+        return found, pieces
 
     def _in_pieces(self, content: bytes, *, is_part: bool = False) -> list[Sighting]:
         """Pieces in one object are a secret cut up; over several objects they may also be chance, so the operator is asked."""
@@ -131,4 +136,5 @@ class ObjectScan:
             what=f"{one.title}{shown}{undone}",
             stops=action in {"block", "redact", "ask"},
             asks=action == "ask",
+            mark=one.fingerprint if one.kind in {"own", "canary", "format"} else "",
         )

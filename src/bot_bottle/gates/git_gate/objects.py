@@ -1,0 +1,238 @@
+"""Every object of a push, looked at once: which there are, their sizes and shapes, and what the scan sees in them.
+
+An object is looked at whether or not a ref reaches it, and whether it came with this push or lay in the mirror unseen. Everything
+in it is the bottle's.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from bot_bottle.errors import Refused
+from bot_bottle.gates.base import Sighting
+from bot_bottle.gates.git_gate.aliases import misnamed
+from bot_bottle.gates.git_gate.changes import shown_path
+from bot_bottle.gates.git_gate.commits import judge_object, read_object
+from bot_bottle.gates.git_gate.lfs import POINTER_LIMIT, judge_blob
+from bot_bottle.gates.git_gate.paths_protected import LINK_LIMIT
+from bot_bottle.gates.git_gate.reading import (
+    Listed,
+    lines,
+    list_objects,
+    list_quarantine,
+    printed,
+    read_objects,
+)
+from bot_bottle.gates.git_gate.records import HIDDEN_REFS, MIB, BlobScan, Finding, GitRunner, PushRules
+from bot_bottle.gates.git_gate.trees import MOST_PATHS, TREE_MODE, read_tree, shape
+from bot_bottle.gates.git_gate.walk import Commit
+from bot_bottle.record import dataclass
+
+KNOWN = ("--not", f"--exclude={HIDDEN_REFS}/*", "--all")
+"""What the upstream has: every ref of the mirror but the gate's own, behind which held pushes wait."""
+
+NAMES = 64 * 1024
+"""Bytes of names that are searched together."""
+
+REACHED = "an object that no ref of the push reaches"
+
+
+def new_commits(git: GitRunner, tips: Sequence[str], *, most: int) -> list[Commit]:
+    """The commits that the upstream does not have, parents first. Refused past `most`."""
+    found: list[Commit] = []
+    words = ("rev-list", "--parents", "--topo-order", "--reverse", "--stdin")
+    with printed(git, words, stdin=_revisions(tips)) as output:
+        for line in lines(output):
+            id, *parents = line.decode("ascii").split(" ")
+            found.append(Commit(id=id, parents=tuple(parents)))
+            if len(found) > most:
+                raise Refused(f"The push has more than {most} new commits.")
+    return found
+
+
+def _revisions(tips: Sequence[str]) -> Iterator[bytes]:
+    yield from (f"{tip}\n".encode() for tip in (*tips, *KNOWN))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Everything:
+    """The objects of a push. `loose` are those of them that no ref of it reaches."""
+
+    objects: tuple[Listed, ...]
+    loose: frozenset[str]
+
+
+def list_everything(git: GitRunner, tips: Sequence[str], *, most: int) -> Everything:
+    """Objects that came with the push, and those it makes reachable although they lay in the mirror. Refused past `most`.
+
+    What git added to complete a thin pack is known already and left out.
+    """
+    brought = list_quarantine(git, most=most) if git.quarantine is not None else []
+    reached: set[str] = set()
+    with printed(git, ("rev-list", "--objects", "--no-object-names", "--stdin"), stdin=_revisions(tips)) as output:
+        for line in lines(output):
+            reached.add(line.decode("ascii"))
+            if len(reached) > most:
+                raise Refused(f"The push has more than {most} new objects.")
+    others = [one.id for one in brought if one.id not in reached]
+    known = {one.id for one in list_objects(git, others, sees="mirror") if one.kind != "missing"} if others else set()
+    lying = list_objects(git, sorted(reached - {one.id for one in brought}))
+    if any(one.kind == "missing" for one in lying):
+        raise Refused("The push lacks an object that it refers to.")
+    objects = (*(one for one in brought if one.id not in known), *lying)
+    return Everything(objects=objects, loose=frozenset(one for one in others if one not in known))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class About:
+    """A finding in a blob, whose place in the repository is not known yet. `mark` is that of the sighting it comes from."""
+
+    id: str
+    finding: Finding
+    mark: str = ""
+    stops: bool = True
+
+
+def judge_sizes(everything: Everything, rules: PushRules) -> Iterator[Finding | About]:
+    """Bytes of each blob and of all, uncompressed: a pack of a megabyte may hold a terabyte."""
+    total = sum(one.size for one in everything.objects)
+    if total > rules.max_total:
+        why = f"Its objects have {total // MIB} MiB uncompressed; {rules.max_total // MIB} are allowed."
+        yield Finding(rule="size-total", where="the push", why=why, next="Push less at a time, and no large files.")
+    for one in everything.objects:
+        if one.kind == "blob" and one.size > rules.max_blob:
+            why = f"It has {one.size} bytes; {rules.max_blob} are allowed."
+            next = "Take the file out of every commit; a later commit that removes it is not enough."
+            yield About(id=one.id, finding=Finding(rule="size-blob", where=f"blob {one.id[:10]}", why=why, next=next))
+
+
+class Pass:
+    """One look at all objects of a push: first commits, tags and trees, then blobs."""
+
+    def __init__(self, git: GitRunner, everything: Everything, rules: PushRules, scan: BlobScan) -> None:
+        self._git = git
+        self._everything = everything
+        self._rules = rules
+        self._scan = scan
+        self._names: set[bytes] = set()
+        self._fresh: list[bytes] = []
+        self._trees: dict[bytes, tuple[tuple[bytes, ...], int]] = {}
+        self.findings: list[Finding] = []
+        self.notes: list[Finding] = []
+        self.about: list[About] = []
+        self.links: dict[str, bytes | None] = {}
+
+    def read_written(self) -> None:
+        """Commits, tags and trees. A finding says so where the trees have a shape that cannot be walked."""
+        ids = [one.id for one in self._everything.objects if one.kind != "blob"]
+        read_objects(self._git, ids, self._written)
+        self._search_names()
+        form = shape(self._trees)
+        if form.depth > self._rules.max_depth:
+            why = f"A tree is {form.depth} folders deep or more; {self._rules.max_depth} are allowed."
+            self.findings.append(Finding(rule="path-depth", where="the push", why=why, next="Use fewer folders."))
+        if form.paths > MOST_PATHS:
+            why = f"A tree unfolds to more than {MOST_PATHS} paths."
+            self.findings.append(
+                Finding(rule="tree-bomb", where="the push", why=why, next="Push a tree that can be checked out.")
+            )
+
+    def _written(self, one: Listed, content: Iterator[bytes]) -> None:
+        where = f"{one.kind} {one.id[:10]}" + (f" ({REACHED})" if one.id in self._everything.loose else "")
+        if one.kind == "tree":
+            self._tree(one, b"".join(content), where)
+            return
+        whole = b"".join(content)
+        self.findings += judge_object(one.kind, whole, where, self._rules)
+        self.tell(self._scan((whole,), where), where)
+        name = read_object(one.kind, whole).first(b"encoding").decode("latin-1")
+        if name:
+            self.tell(self._scan((_reencoded(whole, name),), where), where)
+
+    def _tree(self, one: Listed, content: bytes, where: str) -> None:
+        below: list[bytes] = []
+        others = 0
+        for entry in read_tree(content, id_size=len(one.id) // 2):
+            if entry.mode == TREE_MODE:
+                below.append(entry.id)
+            else:
+                others += 1
+            if entry.name in self._names:
+                continue
+            self._names.add(entry.name)
+            self._fresh.append(entry.name)
+            if why := misnamed(entry.name):
+                at = f"the name {shown_path(entry.name)} in {where}"
+                self.findings.append(Finding(rule="path-name", where=at, why=f"No tree may have it: {why}.", next="Rename it."))
+        self._trees[bytes.fromhex(one.id)] = (tuple(below), others)
+
+    def search_paths(self, paths: Iterable[bytes]) -> None:
+        """Search whole paths: a secret may be spread over folders."""
+        for path in paths:
+            if b"/" in path and path not in self._names:
+                self._names.add(path)
+                self._fresh.append(path)
+        self._search_names()
+
+    def _search_names(self) -> None:
+        """Many at a time, and one by one only where something is seen."""
+        batch: list[bytes] = []
+        size = 0
+        for name in chain(self._fresh, (b"",)):
+            if batch and (size > NAMES or not name):
+                if self._scan((b"\n\n".join(batch),), "names"):
+                    for one in batch:
+                        where = f"the name {_first_letters(one)}"
+                        self.tell(self._scan((one,), where), where)
+                batch, size = [], 0
+            batch.append(name)
+            size += len(name) + 2
+        self._fresh.clear()
+
+    def read_blobs(self, links: Iterable[str]) -> None:
+        """Blobs. Those that `links` names are targets of symbolic links, which are kept."""
+        self.links = dict.fromkeys(links)
+        limit = self._rules.max_blob
+        read_objects(
+            self._git, (one.id for one in self._everything.objects if one.kind == "blob" and one.size <= limit), self._blob
+        )
+
+    def _blob(self, one: Listed, content: Iterator[bytes]) -> None:
+        where = f"blob {one.id[:10]}"
+        if one.size < LINK_LIMIT:
+            whole = b"".join(content)
+            if one.id in self.links:
+                self.links[one.id] = whole
+            if one.size < POINTER_LIMIT and (finding := judge_blob(whole, where, allowed=self._rules.lfs == "allow")):
+                self.about.append(About(id=one.id, finding=finding))
+            content = iter((whole,))
+        for seen in self._scan(content, where):
+            self.about.append(About(id=one.id, finding=as_finding(seen, where), mark=seen.mark, stops=seen.stops))
+
+    def old_marks(self, id: str) -> frozenset[tuple[str, str]]:
+        """What is seen in a blob that was there before: rule and mark of each thing."""
+        seen: list[Sighting] = []
+        read_objects(self._git, (id,), lambda _, content: seen.extend(self._scan(content, "an old blob")))
+        return frozenset((f"dlp {one.rule}", one.mark) for one in seen if one.mark)
+
+    def tell(self, seen: Iterable[Sighting], where: str) -> None:
+        """What the scan saw, as findings and notes."""
+        for one in seen:
+            (self.findings if one.stops else self.notes).append(as_finding(one, where))
+
+
+def as_finding(one: Sighting, where: str) -> Finding:
+    """With what the agent can do."""
+    next = "Take it out of every commit that has it (git rebase -i, or commit anew); removing it in a later commit is not enough."
+    return Finding(rule=f"dlp {one.rule}", where=where, why=f"{one.what}.", next=next if one.stops else "", holds=one.asks)
+
+
+def _first_letters(name: bytes) -> str:
+    """A name that holds a secret is not shown."""
+    return f"that begins with “{shown_path(name[:4])}”"
+
+
+def _reencoded(content: bytes, encoding: str) -> bytes:
+    try:
+        return content.decode(encoding, "replace").encode("utf-8", "replace")
+    except (LookupError, ValueError):
+        return b""

@@ -1,0 +1,126 @@
+"""Reading what git prints while it prints it: lines, words that end in NUL, and objects of `cat-file --batch`. Bounded in time.
+
+The objects are the bottle's. What git says about them (type, size, id) is believed; where it says less than it was asked for, the
+push is Refused.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from bot_bottle.errors import Refused
+from bot_bottle.gates.git_gate.records import GitRunner, Sees
+from bot_bottle.record import dataclass
+
+PART = 256 * 1024
+LIMIT_S = 600.0
+"""One pass over a push's objects; at 50 MB/s that is 30 GB."""
+
+
+@contextmanager
+def printed(git: GitRunner, words: Sequence[str], *, stdin: Iterable[bytes] = (), sees: Sees = "both") -> Iterator[BinaryIO]:
+    """What this git prints. Its input is in memory, so neither side can wait for the other. Refused when it fails or hangs."""
+    source = os.memfd_create("git-input", os.MFD_CLOEXEC)
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    with os.fdopen(source, "w+b") as feed, os.fdopen(reading, "rb", buffering=PART) as output:
+        feed.writelines(stdin)
+        feed.flush()
+        os.lseek(source, 0, os.SEEK_SET)
+        try:
+            process = git.open(words, stdin=source, stdout=writing, sees=sees)
+        finally:
+            os.close(writing)
+        late = threading.Timer(LIMIT_S, process.end)
+        late.daemon = True
+        late.start()
+        try:
+            yield output
+            code = process.wait(LIMIT_S)
+        finally:
+            late.cancel()
+            process.end(grace_s=0.0)
+    if code != 0:
+        raise Refused(f"git {words[0]} could not read the push.")
+
+
+def lines(output: BinaryIO) -> Iterator[bytes]:
+    """Lines without their ends."""
+    for line in output:
+        yield line.rstrip(b"\n")
+
+
+def words_in(output: BinaryIO) -> Iterator[bytes]:
+    """Words that end in NUL."""
+    rest = b""
+    while part := output.read1(PART):  # type: ignore[attr-defined]  # a BufferedReader
+        *whole, rest = (rest + part).split(b"\0")
+        yield from whole
+    if rest.strip(b"\n"):
+        raise Refused("git stopped in the middle of a word.")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object as git lists it."""
+
+    id: str
+    kind: str
+    size: int
+
+
+LISTING = "--batch-check=%(objectname) %(objecttype) %(objectsize)"
+
+
+def list_quarantine(git: GitRunner, *, most: int) -> list[Listed]:
+    """Every object that the push brought, in the order of its pack. Refused past `most`."""
+    found: list[Listed] = []
+    with printed(git, ("cat-file", "--batch-all-objects", "--unordered", LISTING), sees="quarantine") as output:
+        for line in lines(output):
+            found.append(_listed(line))
+            if len(found) > most:
+                raise Refused(f"The push has more than {most} objects.")
+    return found
+
+
+def list_objects(git: GitRunner, ids: Iterable[str], *, sees: Sees = "both") -> list[Listed]:
+    """These objects, in order; kind "missing" where there is none."""
+    with printed(git, ("cat-file", LISTING), stdin=(f"{one}\n".encode() for one in ids), sees=sees) as output:
+        return [_listed(line) for line in lines(output)]
+
+
+def _listed(line: bytes) -> Listed:
+    match line.decode("ascii", "replace").split(" "):
+        case [id, kind, size] if size.isdecimal():
+            return Listed(id, kind, int(size))
+        case [*id, "missing"]:
+            return Listed(" ".join(id), "missing", 0)
+    raise Refused("git told of an object in a form that is not known.")
+
+
+Object = tuple[Listed, Iterator[bytes]]
+
+
+def read_objects(git: GitRunner, ids: Iterable[str], use: Callable[[Listed, Iterator[bytes]], None]) -> None:
+    """Give each of these objects to `use`, its content in parts. Refused when one is missing."""
+    with printed(git, ("cat-file", "--batch"), stdin=(f"{one}\n".encode() for one in ids)) as output:
+        while header := output.readline():
+            one = _listed(header.rstrip(b"\n"))
+            if one.kind == "missing":
+                raise Refused("The push lacks an object that it refers to.")
+            content = _parts(output, one.size)
+            use(one, content)
+            for _ in content:
+                pass
+            if output.read(1) != b"\n":
+                raise Refused("git stopped in the middle of an object.")
+
+
+def _parts(output: BinaryIO, size: int) -> Generator[bytes, None, None]:
+    while size:
+        part = output.read(min(size, PART))
+        if not part:
+            raise Refused("git stopped in the middle of an object.")
+        size -= len(part)
+        yield part
