@@ -4,6 +4,7 @@ The push lies in a quarantine that nobody else reads; nothing here changes it or
 not within its bounds, is refused.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -39,6 +40,7 @@ UNWALKABLE = frozenset(("path-depth", "tree-bomb"))
 PLACES = 50
 """Places of one blob that are looked at."""
 
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 UNREADABLE = "Make it anew with git itself. If this is no mistake, ask the operator."
 
 
@@ -90,6 +92,8 @@ def _bounded(found: Iterable[Finding]) -> list[Finding]:
 def _judge(
     updates: Sequence[RefUpdate], rules: PushRules, *, git: GitRunner, scan: BlobScan, options: Sequence[str]
 ) -> tuple[list[Finding], list[Finding]]:
+    if not all(_ID.fullmatch(id) for update in updates for id in (update.old, update.new)):
+        raise Refused("The push names an object by something that is no id.")
     found = judge_refs(updates, rules, existing=existing_refs(git), forward=forward_refs(git, updates))
     if options:
         why = "Push options tell the server what to do (merge, skip its checks), so none is passed on."

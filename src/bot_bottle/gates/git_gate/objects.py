@@ -39,18 +39,13 @@ REACHED = "an object that no ref of the push reaches"
 def new_commits(git: GitRunner, tips: Sequence[str], *, most: int) -> list[Commit]:
     """The commits that the upstream does not have, parents first. Refused past `most`."""
     found: list[Commit] = []
-    words = ("rev-list", "--parents", "--topo-order", "--reverse", "--stdin")
-    with printed(git, words, stdin=_revisions(tips)) as output:
+    with printed(git, ("rev-list", "--parents", "--topo-order", "--reverse", *tips, *KNOWN)) as output:
         for line in lines(output):
             id, *parents = line.decode("ascii").split(" ")
             found.append(Commit(id=id, parents=tuple(parents)))
             if len(found) > most:
                 raise Refused(f"The push has more than {most} new commits.")
     return found
-
-
-def _revisions(tips: Sequence[str]) -> Iterator[bytes]:
-    yield from (f"{tip}\n".encode() for tip in (*tips, *KNOWN))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +63,7 @@ def list_everything(git: GitRunner, tips: Sequence[str], *, most: int) -> Everyt
     """
     brought = list_quarantine(git, most=most) if git.quarantine is not None else []
     reached: set[str] = set()
-    with printed(git, ("rev-list", "--objects", "--no-object-names", "--stdin"), stdin=_revisions(tips)) as output:
+    with printed(git, ("rev-list", "--objects", "--no-object-names", *tips, *KNOWN)) as output:
         for line in lines(output):
             reached.add(line.decode("ascii"))
             if len(reached) > most:
@@ -177,7 +172,7 @@ class Pass:
         """Many at a time, and one by one only where something is seen."""
         batch: list[bytes] = []
         size = 0
-        for name in chain(self._fresh, (b"",)):
+        for name in chain(filter(None, self._fresh), (b"",)):  # the empty one marks the end
             if batch and (size > NAMES or not name):
                 if self._scan((b"\n\n".join(batch),), "names"):
                     for one in batch:
