@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import shared_plan
 
+from bot_bottle import guest
 from bot_bottle.backends.first_process import SOURCES
+from bot_bottle.backends.seccomp import filter_for
 from bot_bottle.bottles.contain import questions
 from bot_bottle.guest import frames, probe
 from bot_bottle.host.addresses import own_addresses, resolvers
@@ -167,3 +170,80 @@ def test_a_start_without_its_descriptors_is_refused(portal: Path) -> None:
         received = frames.receive(channel)
         assert received is not None
         assert received[0] == {"type": "refused", "errno": 22}
+
+
+SHOW_FILTERS = ["/bin/sh", "-c", "grep Seccomp_filters: /proc/self/status; unshare -U true 2>&1 || echo refused"]
+
+
+def filtered_output(channel: socket.socket) -> bytes:
+    """What a command prints that runs below a portal with our filter."""
+    machine = filter_for(os.uname().machine)
+    assert machine is not None
+    frames.send(channel, SETTINGS | {"filter": machine.hex()})
+    received = frames.receive(channel)
+    assert received is not None
+    for descriptor in received[1]:
+        os.close(descriptor)
+    life, theirs = socket.socketpair()
+    read, write = os.pipe()
+    null = os.open("/dev/null", os.O_RDWR)
+    message = {"type": "start", "argv": SHOW_FILTERS, "cwd": "/", "env": [["PATH", "/usr/bin:/bin"]]}
+    frames.send(channel, message, (theirs.fileno(), null, write, write))
+    for descriptor in (write, null):
+        os.close(descriptor)
+    theirs.close()
+    with open(read, "rb") as file:
+        printed = file.read()
+    life.close()
+    return printed
+
+
+def test_both_portals_hold_the_filter_that_they_are_given(portal: Path) -> None:
+    before = Path("/proc/self/status").read_text().partition("Seccomp_filters:\t")[2].split()[0]
+    expected = f"Seccomp_filters:\t{int(before) + 1}\n".encode()
+    with started(portal) as (channel, _):
+        printed = filtered_output(channel)
+    assert printed.startswith(expected)
+    assert printed.endswith(b"refused\n")
+    ours, theirs = socket.socketpair()
+    source = str(Path(str(guest.__file__)).parents[2])
+    code = f"import sys; sys.path.insert(0, {source!r}); from bot_bottle.guest.portal import main; main()"
+    with theirs:
+        argv = [sys.executable, "-I", "-S", "-c", code, str(theirs.fileno())]
+        process = subprocess.Popen(argv, pass_fds=(theirs.fileno(),))
+    with ours:
+        ours.settimeout(20)
+        assert filtered_output(ours) == printed
+    process.wait(20)
+
+
+@pytest.mark.parametrize("text", ["", "00", "zz" * 8, "00" * 7, 7, "00" * 8 * 5000])
+def test_a_filter_that_is_none_ends_it(portal: Path, text: object) -> None:
+    with started(portal) as (channel, process):
+        frames.send(channel, SETTINGS | {"filter": text})
+        assert frames.receive(channel) is None
+        assert process.wait(20) == 1
+
+
+def test_it_knocks_where_no_descriptor_is_inherited(portal: Path, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "door"))
+        door.listen(1)
+        door.settimeout(20)
+        process = subprocess.Popen([str(portal), str(tmp_path / "door")], env={"ASAN_OPTIONS": "detect_leaks=0"})
+        channel, _ = door.accept()
+    with channel:
+        channel.settimeout(20)
+        frames.send(channel, SETTINGS)
+        received = frames.receive(channel)
+        assert received is not None
+        for descriptor in received[1]:
+            os.close(descriptor)
+    assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("name", ["/no/such/door", "/" + "x" * 200])
+def test_a_door_that_is_not_there_ends_it(portal: Path, name: str) -> None:
+    done = subprocess.run([str(portal), name], env={}, capture_output=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert name.encode() in done.stderr

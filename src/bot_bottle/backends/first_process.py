@@ -19,6 +19,10 @@ START = (
     "import gc, sys; gc.disable(); sys.path.insert(0, '/run/bot-bottle/lib'); from bot_bottle.guest.portal import main; main()"
 )
 
+NOT_BUILT = "The program that is a bottle's first process is not built."
+BUILD_IT = "Install a C compiler and run scripts/build_guest.py, or install bot-bottle from a wheel."
+"""For backends whose bottles have file systems in which no Python of ours can run."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstProcess:

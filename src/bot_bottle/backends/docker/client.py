@@ -10,6 +10,7 @@ from typing import Any
 
 from bot_bottle.backends.docker.endpoint import docker_env
 from bot_bottle.backends.docker.plan import DockerPlan
+from bot_bottle.backends.first_process import BUILT_INSIDE
 from bot_bottle.backends.mounts import Bind, Memory
 from bot_bottle.errors import BottleError
 from bot_bottle.host.run import Command, Finished, Run, plain_env
@@ -21,16 +22,8 @@ OLDEST = (20, 10)
 ASK_TIMEOUT_S = 20.0
 END_TIMEOUT_S = 60.0
 GUEST = "/run/bot-bottle"
-PORTAL = f"{GUEST}/portal"
 DOOR = f"{GUEST}/door"
 DOOR_SOCKET = "portal.sock"
-
-START = (
-    "import gc, sys; gc.disable(); import _socket; door = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM); "
-    f"door.connect('{DOOR}/{DOOR_SOCKET}'); sys.path.insert(0, '{PORTAL}/programs'); sys.argv.append(str(door.detach())); "
-    "from bot_bottle.guest.portal import main; main()"
-)
-"""What the first process runs: it reaches its keeper, then is the portal."""
 
 PROXY_VARIABLES = tuple(
     spelt for name in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy") for spelt in (name, name.upper())
@@ -137,8 +130,7 @@ def run_words(plan: DockerPlan) -> tuple[str, ...]:
         words += ["--env", f"{variable}="]
     for mount in plan.mounts:
         words += mount_words(mount)
-    loader, *rest = portal_command()
-    return (*words, "--entrypoint", loader, plan.image_ref, *rest)
+    return (*words, "--entrypoint", BUILT_INSIDE, plan.image_ref, f"{DOOR}/{DOOR_SOCKET}")
 
 
 def limit_words(plan: DockerPlan) -> list[str]:
@@ -168,11 +160,6 @@ def mount_words(mount: Bind | Memory) -> list[str]:
 def quoted(field: str) -> str:
     """A field as the CSV reader of `--mount` wants it (RFC 4180). Pure."""
     return '"' + field.replace('"', '""') + '"' if re.search(r'[",\r\n]', field) else field
-
-
-def portal_command() -> tuple[str, ...]:
-    """The portal by its own loader and libraries, so that nothing of the image is needed or trusted."""
-    return (f"{PORTAL}/loader", "--library-path", f"{PORTAL}/lib", f"{PORTAL}/bin/python", "-I", "-S", "-c", START)
 
 
 def remove_words(container: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Carries a DockerPlan out: placeholders, the portal's interpreter, the container, the portal, its sockets. Undone in reverse.
+"""Carries a DockerPlan out: placeholders, the container, the portal, its sockets. Undone in reverse.
 
 The container's first process is reached through a socket in a folder that only the operator can enter; it is unlinked as soon
 as the portal has come through it, before anything of the image runs.
@@ -30,7 +30,6 @@ from bot_bottle.backends.docker.journal import note, strike
 from bot_bottle.backends.docker.plan import DockerPlan
 from bot_bottle.backends.placeholders import placed
 from bot_bottle.backends.portal import PortalBottle, take_sockets
-from bot_bottle.backends.runtime import make_runtime
 from bot_bottle.errors import BottleError
 from bot_bottle.guest import frames
 from bot_bottle.host.run import LongCommand, Process, run, spawn
@@ -67,7 +66,6 @@ def launch(plan: DockerPlan, link: BundleLink) -> Iterator[RunningBottle]:
     """A sealed bottle whose gates' sockets are with the bundle."""
     with contextlib.ExitStack() as undo:
         undo.enter_context(placed(plan.placeholders, stage_dir=plan.stage_dir))
-        make_runtime(plan.portal)
         give_files(plan)
         listener = undo.enter_context(listening(plan))
         note(plan)

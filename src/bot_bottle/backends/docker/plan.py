@@ -31,7 +31,7 @@ class DockerPlan(BottlePlan):
     """A bottle in a container without a network, whose first process is our portal.
 
     `docker` are the words of the docker command that name the daemon. `door` is the folder with the socket on which the portal
-    reaches its keeper; `portal` the folder with the portal's own interpreter, made at launch where it is missing.
+    reaches its keeper.
     """
 
     docker: tuple[str, ...]
@@ -45,7 +45,6 @@ class DockerPlan(BottlePlan):
     placeholders: tuple[Placeholder, ...]
     shared_memory: int
     door: Path
-    portal: Path
     seccomp_file: Path
     container_limits: ContainerLimits
     own_user_namespace: bool

@@ -4,17 +4,16 @@ import os
 from pathlib import Path
 from zlib import crc32
 
-from bot_bottle.backends.docker.client import DOOR, GUEST, PORTAL, Daemon
+from bot_bottle.backends.docker.client import DOOR, GUEST, Daemon
 from bot_bottle.backends.docker.endpoint import Endpoint
 from bot_bottle.backends.docker.plan import ContainerLimits, DockerPlan, Owner
 from bot_bottle.backends.etc import GROUP, USERS, hostname_for
+from bot_bottle.backends.first_process import BUILD_IT, BUILT_INSIDE, NOT_BUILT, built_portal
 from bot_bottle.backends.mounts import Bind, Memory, memory_files
 from bot_bottle.backends.protect import Protection, check_sources, workspace_mounts
-from bot_bottle.backends.runtime import runtime_folder
 from bot_bottle.backends.seccomp import filter_for
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.files import make_private_folder, write_file
-from bot_bottle.host.paths import cache_dir
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS, Line
 from bot_bottle.plans.image import DockerImage, ImageToMake
@@ -31,7 +30,9 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
     folder = make_private_folder(shared.stage_dir / "backend")
     owner = owner_of(shared, is_rootless=daemon.is_rootless)
     protection = workspace_mounts(shared)
-    door, portal = folder / "door", runtime_folder(cache_dir())
+    door, portal = folder / "door", built_portal()
+    if portal is None:
+        raise CannotRunHere(NOT_BUILT, next=BUILD_IT)
     limits = shared.spec.limits
     return DockerPlan(
         **field_values(shared),
@@ -46,7 +47,6 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         placeholders=protection.placeholders,
         shared_memory=memory_files(limits),
         door=door,
-        portal=portal,
         seccomp_file=_filter(folder),
         container_limits=ContainerLimits(cpus=limits.cpus, memory=limits.memory, pids=limits.pids),
         own_user_namespace=daemon.is_rootless,
@@ -101,7 +101,7 @@ def _own(folder: Path, shared: BottlePlan, *, owner: Owner, door: Path, portal: 
         Memory(guest_path="/var/tmp", size=size),  # noqa: S108
         Memory(guest_path="/run", size=RUN_SIZE),
         *etc,
-        Bind(host_path=portal, guest_path=PORTAL),
+        Bind(host_path=portal, guest_path=BUILT_INSIDE),
         Bind(host_path=door, guest_path=DOOR),
         Bind(host_path=shared.ca_bundle_file, guest_path=f"{GUEST}/ca.pem"),
         Bind(host_path=shared.prompt_file, guest_path=f"{GUEST}/prompt.md"),

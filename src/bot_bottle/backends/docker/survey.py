@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from bot_bottle.backends.base import Unusable
 from bot_bottle.backends.docker.client import INFO, OLDEST, Daemon, docker, explain, is_too_old, read_info, refusal, shown
 from bot_bottle.backends.docker.endpoint import Endpoint
+from bot_bottle.backends.first_process import BUILD_IT, NOT_BUILT, built_portal
 from bot_bottle.backends.seccomp import filter_for
 from bot_bottle.host.run import CouldNotRun, Run
 
 
 def find_daemon(endpoint: Endpoint, *, run: Run, host: Mapping[str, str]) -> Daemon | Unusable:
     """The daemon at this endpoint, or why no bottle can be made with it."""
+    if built_portal() is None:
+        return Unusable(why=NOT_BUILT, next=BUILD_IT)
     try:
         ended = docker(endpoint.words, *INFO, run=run, host=host)
     except CouldNotRun as error:

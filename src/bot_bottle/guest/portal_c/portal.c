@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,9 +212,20 @@ static void end_all(void) {
     } while (waitpid(-1, NULL, 0) > 0 || errno == EINTR);
 }
 
+/* Where no descriptor can be inherited, the keeper waits behind a socket of this name; it unlinks it when we are through. */
+static int knock(const char *path) {
+    struct sockaddr_un door = {.sun_family = AF_UNIX};
+    int channel = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (strlen(path) >= sizeof door.sun_path) errno = ENAMETOOLONG, give_up(path);
+    memcpy(door.sun_path, path, strlen(path));
+    if (channel < 0 || connect(channel, (struct sockaddr *)&door, sizeof door)) give_up(path);
+    return channel;
+}
+
 int main(int count, char **arguments) {
     sigset_t ended;
-    control = count > 1 ? atoi(arguments[count - 1]) : -1;
+    const char *last = count > 1 ? arguments[count - 1] : "-1";
+    control = *last == '/' ? knock(last) : atoi(last);
     sigemptyset(&ended);
     sigaddset(&ended, SIGCHLD);
     if (fcntl(control, F_SETFD, FD_CLOEXEC) || sigprocmask(SIG_BLOCK, &ended, NULL) ||

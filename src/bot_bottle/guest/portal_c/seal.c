@@ -1,11 +1,15 @@
 /* How the portal closes itself: unreadable to the agent, deaf to ^C, within its limits, Landlock where the plan says so.
  *
+ * A filter for system calls comes as the hexadecimal text of its instructions (seccomp(2)); it holds besides any other.
  * Numbers of Landlock: Linux include/uapi/linux/landlock.h, as in guest/landlock.py. Reading is held by the mounts, not here. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -58,6 +62,28 @@ static int restrict_writing(const struct value *landlock) {
     return done < 0 ? -1 : 0;
 }
 
+static int digit(char letter) {
+    if (letter >= '0' && letter <= '9') return letter - '0';
+    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
+static int set_filter(const struct value *text) {
+    size_t size = text->length / 2;
+    if (size == 0 || text->length % (2 * sizeof(struct sock_filter)) || size / sizeof(struct sock_filter) > BPF_MAXINSNS)
+        return errno = EINVAL, -1;
+    struct sock_filter *steps = malloc(size);
+    if (!steps) return -1;
+    for (size_t index = 0; index < size; index++) {
+        int high = digit(text->text[2 * index]), low = digit(text->text[2 * index + 1]);
+        if (high < 0 || low < 0) return free(steps), errno = EINVAL, -1;
+        ((unsigned char *)steps)[index] = (unsigned char)(high << 4 | low);
+    }
+    struct sock_fprog program = {(unsigned short)(size / sizeof *steps), steps};
+    int failed = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+    free(steps);
+    return failed ? -1 : 0;
+}
+
 static int limit(int what, rlim_t most) {
     struct rlimit both = {most, most};
     return setrlimit(what, &both);
@@ -65,6 +91,7 @@ static int limit(int what, rlim_t most) {
 
 int seal(const struct value *settings) {
     const struct value *processes = json_member(settings, "processes"), *landlock = json_member(settings, "landlock");
+    const struct value *filter = json_member(settings, "filter");
     if (!processes || !landlock) return errno = EINVAL, -1;
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) return -1;
     if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) return -1;
@@ -73,5 +100,6 @@ int seal(const struct value *settings) {
     if (limit(RLIMIT_CORE, 0)) return -1;
     if (processes->kind == NUMBER && limit(RLIMIT_NPROC, (rlim_t)processes->number)) return -1;
     if (landlock->kind == OBJECT && restrict_writing(landlock)) return -1;
+    if (filter && filter->kind != NOTHING && (filter->kind != TEXT || set_filter(filter))) return -1;
     return 0;
 }

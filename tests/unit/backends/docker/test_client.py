@@ -27,6 +27,7 @@ from bot_bottle.backends.docker.image import read_image
 from bot_bottle.backends.docker.plan import DockerPlan, Owner
 from bot_bottle.backends.docker.prepare import container_name, groups, prepare, users
 from bot_bottle.backends.docker.survey import unfit
+from bot_bottle.backends.first_process import BUILT_INSIDE
 from bot_bottle.backends.mounts import Bind, Memory
 from bot_bottle.errors import BottleError, CannotRunHere
 from bot_bottle.host.run import Finished
@@ -43,6 +44,12 @@ DAEMON = Daemon(
     security=("name=seccomp,profile=builtin", "name=apparmor"),
     runtimes=("runc",),
 )
+
+
+@pytest.fixture(autouse=True)
+def built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The portal counts as built."""
+    monkeypatch.setattr("bot_bottle.backends.docker.prepare.built_portal", lambda: Path("/built/portal"))
 
 
 @pytest.fixture
@@ -72,8 +79,7 @@ def test_container_shares_no_namespace_that_docker_can_make(plan: DockerPlan) ->
 def test_daemon_is_named_explicitly_and_the_image_by_its_id(plan: DockerPlan) -> None:
     words = run_words(plan)
     assert words[:4] == ("docker", "--host", "unix:///run/d.sock", "run")
-    assert value_after(words, "--entrypoint").endswith("/loader")
-    assert words[words.index("--entrypoint") + 2] == "sha256:abc"
+    assert words[-4:-1] == ("--entrypoint", BUILT_INSIDE, "sha256:abc")
     assert value_after(words, "--pull") == "never"
 
 
