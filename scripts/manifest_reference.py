@@ -31,6 +31,9 @@ SECTIONS = {
     "dlp.actions[]": "DlpActionSection",
     "image": "ImageSection",
     "supervise": "SuperviseSection",
+    "git": "GitSection",
+    "git.upstreams[]": "GitUpstreamSection",
+    "git.upstreams[].push": "GitPushSection",
 }
 """Key path → the model that reads the mapping there, in the order of the page."""
 

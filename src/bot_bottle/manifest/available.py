@@ -17,9 +17,9 @@ class Available:
 AVAILABLE = Available(
     agents=("claude", "codex", "shell", "custom"),
     backends=("namespaces", "docker", "auto"),
-    modes=("bind", "copy"),
+    modes=("bind", "copy", "clone"),
     presets=("pip", "npm"),
-    sections=("dlp", "supervise", "budget", "image"),
+    sections=("dlp", "supervise", "budget", "image", "git"),
 )
 
 SECTIONS_TO_COME: dict[str, str] = {

@@ -4,9 +4,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from bot_bottle.manifest.find import read_once
+from bot_bottle.manifest.git import GitPushSection, GitSection, GitUpstreamSection
 from bot_bottle.manifest.hosts import host_and_port
 from bot_bottle.manifest.image import ImageSection
-from bot_bottle.manifest.layer import DlpSaid, ImageSaid, Layer, SuperviseSaid
+from bot_bottle.manifest.layer import DlpSaid, GitSaid, ImageSaid, Layer, SuperviseSaid
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake
 from bot_bottle.manifest.model import (
     Common,
@@ -37,6 +38,8 @@ from bot_bottle.manifest.spec import (
     FromKeyring,
     FromReference,
     FromRootfs,
+    GitPush,
+    GitUpstream,
     ImageSource,
     Mount,
     Rule,
@@ -109,6 +112,7 @@ def _layer(said: Common, label: str, places: dict[str, Place]) -> Layer:
         dlp=_dlp(said.dlp) if said.dlp else None,
         image=_image(said.image) if said.image else None,
         supervise=SuperviseSaid(enabled=said.supervise.enabled, unattended=said.supervise.unattended) if said.supervise else None,
+        git=_git(said.git, places) if said.git else None,
         places=tuple(places.items()),
     )
 
@@ -231,3 +235,17 @@ def _image_source(section: ImageSection) -> ImageSource | None:
     if section.rootfs:
         return FromRootfs(rootfs=section.rootfs)
     return FromAgent(base=section.base) if section.base else None
+
+
+def _git(section: GitSection, places: dict[str, Place]) -> GitSaid:
+    rows = enumerate(section.upstreams or ())
+    return GitSaid(
+        upstreams=tuple(_upstream_repository(row, places[f"git.upstreams[{index}]"].short) for index, row in rows),
+        protected_paths=None if section.protected_paths is None else tuple(section.protected_paths),
+    )
+
+
+def _upstream_repository(row: GitUpstreamSection, where: str) -> GitUpstream:
+    said = row.push or GitPushSection()
+    push = GitPush(refs=tuple(said.refs or ()), force=said.force or "own", tags=bool(said.tags), review=said.review or "auto")
+    return GitUpstream(where=where, path=row.path, url=row.url or "", credential=row.credential, push=push)

@@ -338,6 +338,7 @@ Proxy = Annotated[str, PlainValidator(proxy), WithJsonSchema({"type": "string", 
 ProxyException = Annotated[str, PlainValidator(proxy_exception), WithJsonSchema({"type": "string"})]
 GuestPath = Annotated[str, PlainValidator(guest_path), WithJsonSchema({"type": "string", "pattern": "^/"})]
 
+
 NoLimit = Literal["none"]
 _AMOUNT_SCHEMA = {
     "type": "string",

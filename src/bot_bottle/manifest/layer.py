@@ -15,6 +15,8 @@ from bot_bottle.manifest.spec import (
     DlpAction,
     DlpEngine,
     Egress,
+    Git,
+    GitUpstream,
     Image,
     ImageRuntime,
     ImageSource,
@@ -67,6 +69,14 @@ class SuperviseSaid:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GitSaid:
+    """What a source says about the git gate; `None` is "not said"."""
+
+    upstreams: tuple[GitUpstream, ...] = ()
+    protected_paths: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Layer:
     """What one source says; `None` and empty are "not said". `limits` pairs a field of `Limits` with its value;
     `rule_paths` has the key path of each of `rules`.
@@ -95,6 +105,7 @@ class Layer:
     dlp: DlpSaid | None = None
     image: ImageSaid | None = None
     supervise: SuperviseSaid | None = None
+    git: GitSaid | None = None
     reads: tuple[tuple[Path, str], ...] = ()
     places: tuple[tuple[str, Place], ...] = ()
 
@@ -136,6 +147,7 @@ def add(spec: BottleSpec, layer: Layer) -> BottleSpec:
         dlp=_add_dlp(spec.dlp, layer.dlp),
         image=_add_image(spec.image, layer.image),
         supervise=_add_supervise(spec.supervise, layer.supervise),
+        git=_add_git(spec.git, layer.git),
         origin=(*spec.origin, layer.label),
         decided_by=tuple((dict(spec.decided_by) | _decided(layer)).items()),
     )
@@ -161,6 +173,9 @@ def add_upstream(below: Upstream, above: Upstream) -> Upstream:
 
 def check_whole(spec: BottleSpec, layers: Sequence[Layer]) -> list[Mistake]:
     """What only shows when everything is added up."""
+    found = _lost_credentials(spec, layers)
+    if found:
+        return found
     if spec.agent == "custom" and not spec.command and not spec.args:
         place = next((layer.place("agent") for layer in reversed(layers) if layer.agent), Place(name="the command line"))
         return [
@@ -172,6 +187,23 @@ def check_whole(spec: BottleSpec, layers: Sequence[Layer]) -> list[Mistake]:
             )
         ]
     return []
+
+
+def _lost_credentials(spec: BottleSpec, layers: Sequence[Layer]) -> list[Mistake]:
+    """Upstreams that name a credential which nobody wrote."""
+    named = {credential.name for credential in spec.credentials}
+    allowed = ", ".join(sorted(named)) or "an entry in credentials with that name"
+    return [
+        Mistake(
+            place=layer.place(f"git.upstreams[{index}].credential"),
+            path=f"git.upstreams[{index}].credential",
+            what=f"no credential is named {one.credential}",
+            allowed=allowed,
+        )
+        for layer in layers
+        for index, one in enumerate(layer.git.upstreams if layer.git else ())
+        if one.credential and one.credential not in named
+    ]
 
 
 def _command_line(spec: BottleSpec, layer: Layer) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -235,6 +267,16 @@ def _add_supervise(below: Supervise | None, above: SuperviseSaid | None) -> Supe
     under = below or Supervise()
     enabled = under.enabled if above.enabled is None else above.enabled
     return Supervise(enabled=enabled, unattended=above.unattended or under.unattended)
+
+
+def _add_git(below: Git | None, above: GitSaid | None) -> Git | None:
+    """Upstreams add up; one for the same place replaces the one below."""
+    if above is None:
+        return below
+    under = below or Git()
+    places = {(one.path, one.url): one for one in under.upstreams + above.upstreams}
+    paths = under.protected_paths if above.protected_paths is None else above.protected_paths
+    return Git(upstreams=tuple(places.values()), protected_paths=paths)
 
 
 def _decided(layer: Layer) -> dict[str, str]:

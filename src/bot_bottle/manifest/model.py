@@ -49,6 +49,7 @@ from bot_bottle.manifest.fields import (
     Version,
     Words,
 )
+from bot_bottle.manifest.git import GitSection
 from bot_bottle.manifest.image import ImageSection
 from bot_bottle.manifest.mistakes import Wrong
 from bot_bottle.manifest.section import Section, Some
@@ -62,7 +63,8 @@ class WorkspaceSection(Section):
     top of a repository serves its sub-folders too."""
     mode: Mode | None = None
     """How the folder gets in. `copy` (default): the agent works on a copy, and nothing of yours changes until you take the
-    result. `bind`: the agent writes into the folder itself, except for git's hooks and configuration, the folders that
+    result. `clone`: on a fresh clone of what is committed, and its branches arrive in your repository through the git gate.
+    `bind`: the agent writes into the folder itself, except for git's hooks and configuration, the folders that
     configure agents, and the manifest."""
 
 
@@ -349,6 +351,8 @@ class Common(Section):
     """The bottle's root file system, for the backends that have one of their own. Default: the agent's own image."""
     supervise: SuperviseSection | None = None
     """The gate through which an agent asks for what it may not do."""
+    git: GitSection | None = None
+    """The repositories that the agent may clone, fetch from and push to."""
 
     @model_validator(mode="after")
     def _one_prompt(self) -> "Common":

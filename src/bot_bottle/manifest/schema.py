@@ -6,7 +6,7 @@ import textwrap
 from types import ModuleType
 from typing import Any
 
-from bot_bottle.manifest import image, model
+from bot_bottle.manifest import git, image, model
 from bot_bottle.manifest.available import AVAILABLE, SECTIONS_TO_COME, Available
 from bot_bottle.manifest.section import Section
 
@@ -14,7 +14,7 @@ Json = Any  # Any: JSON
 
 ORDER = (
     "version", "agent", "backend", "workspace", "prompt", "prompt_file", "args", "command", "egress", "credentials",
-    "limits", "env", "mounts", "budget", "dlp", "supervise", "image",
+    "limits", "env", "mounts", "budget", "dlp", "supervise", "image", "git",
 )  # fmt: skip
 """The order in which people meet the fields; the models group them by what they share."""
 
@@ -22,14 +22,15 @@ ORDER = (
 def schema(kind: type[model.Common] = model.Manifest, *, available: Available = AVAILABLE) -> dict[str, Json]:
     """The schema of a manifest, or of the operator's policy. Sections that this version refuses are not in it."""
     made = kind.model_json_schema(by_alias=True)
-    texts = {**field_texts(image), **field_texts(model)}
+    texts = {**field_texts(git), **field_texts(image), **field_texts(model)}
     for name, section in {kind.__name__: made, **made.get("$defs", {})}.items():
         for key, described in section.get("properties", {}).items():
             section["properties"][key] = _plain(described, texts.get((name, key), ""))
         if name == "CredentialSection":
             section["properties"]["to"] = _one_or_many(section["properties"]["to"])
         section.pop("title", None)
-        section["description"] = inspect.getdoc(getattr(model, name)) or ""
+        owner = next(module for module in (model, git, image) if hasattr(module, name))
+        section["description"] = inspect.getdoc(getattr(owner, name)) or ""
     properties = made["properties"]
     closed = {key for key in SECTIONS_TO_COME if key not in available.sections}
     properties["env"]["additionalProperties"] = False

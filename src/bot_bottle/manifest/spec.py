@@ -18,6 +18,8 @@ DlpEngine = Literal["builtin", "pipelock"]
 Unattended = Literal["wait", "deny"]
 OnFind = Literal["block", "warn", "off"]
 OnFormat = Literal["block", "redact", "warn", "off"]
+PushForce = Literal["never", "own"]
+PushReview = Literal["auto", "hold"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,6 +259,41 @@ class Supervise:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GitPush:
+    """What may be pushed to one upstream. `refs` are globs on full names; none means the bottle's own branches.
+
+    `force` "own" allows a branch to be rewritten; `tags` allows new tags; `review` "hold" waits for the operator.
+    """
+
+    refs: tuple[str, ...] = ()
+    force: PushForce = "own"
+    tags: bool = False
+    review: PushReview = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GitUpstream:
+    """One repository that a bottle may have: a folder of the operator (`path`) or a remote (`url`), never both.
+
+    `credential` names the entry of `credentials` that the gate, never the bottle, authenticates with.
+    """
+
+    where: str
+    path: Path | None = None
+    url: str = ""
+    credential: str | None = None
+    push: GitPush = field(default_factory=GitPush)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Git:
+    """Which repositories a bottle reaches through the git gate. `protected_paths` are globs; "default" is the built-in list."""
+
+    upstreams: tuple[GitUpstream, ...] = ()
+    protected_paths: tuple[str, ...] = ("default",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BottleSpec:
     """Everything the operator asked for, checked and complete. `origin` names the files it came from.
 
@@ -279,6 +316,7 @@ class BottleSpec:
     dlp: Dlp | None = None
     image: Image | None = None
     supervise: Supervise | None = None
+    git: Git | None = None
     origin: tuple[str, ...] = ()
     read_from: tuple[Path, ...] = ()
     decided_by: tuple[tuple[str, str], ...] = ()

@@ -1,8 +1,9 @@
 """What a manifest asks for beyond the operator's policy. Pure; the manifest is hostile until the operator trusts it.
 
 Only these tighten: a deny, an allow that an operator's own rule covers, a preset the operator has, a lower limit or budget, a
-narrower workspace, a less exposed mode, a stronger backend, a sharper search for secrets. Everything else is a loosening, also
-what runs inside only: arguments, environment and prompt speak to the agent in the operator's name.
+narrower workspace, a less exposed mode, a stronger backend, a sharper search for secrets, the repository that the operator
+stands in as an upstream. Everything else is a loosening, also what runs inside only:
+arguments, environment and prompt speak to the agent in the operator's name.
 """
 
 import shlex
@@ -11,7 +12,7 @@ from ipaddress import ip_network
 
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.globs import compile_glob
-from bot_bottle.manifest.layer import DlpSaid, ImageSaid, Layer
+from bot_bottle.manifest.layer import DlpSaid, GitSaid, ImageSaid, Layer
 from bot_bottle.manifest.mistakes import Place
 from bot_bottle.manifest.spec import (
     BottleSpec,
@@ -25,6 +26,8 @@ from bot_bottle.manifest.spec import (
     FromEnv,
     FromFile,
     FromReference,
+    Git,
+    GitUpstream,
     Image,
     ImageSource,
     Limits,
@@ -76,6 +79,7 @@ def loosenings(policy: BottleSpec, said: Layer) -> tuple[Loosening, ...]:
         *_budget(policy.budget, said),
         *_dlp(policy.dlp or Dlp(), said),
         *_supervise(policy, said),
+        *_git(policy, said),
         *_inside(policy, said),
         *_image(policy.image, said.image),
     ]
@@ -268,6 +272,39 @@ def _supervise(policy: BottleSpec, said: Layer) -> Found:
         yield "supervise.enabled", "lets the agent ask you for permissions"
     if theirs.unattended == "wait" and ours.unattended == "deny":
         yield "supervise.unattended", "has requests wait for you instead of denying them"
+
+
+def _git(policy: BottleSpec, said: Layer) -> Found:
+    """The repository that the operator stands in is no loosening: its branches arrive under the bottle's own name."""
+    held, wanted = policy.git or Git(), said.git or GitSaid()
+    known = [replace(one, where="") for one in held.upstreams]
+    for index, one in enumerate(wanted.upstreams):
+        own = one.path is not None and one.path == policy.workspace.path
+        if not any(_git_covers(wide, replace(one, where="")) for wide in known) and not own:
+            yield f"git.upstreams[{index}]", _git_described(one)
+    if wanted.protected_paths is not None:
+        for path in held.protected_paths:
+            if path not in wanted.protected_paths:
+                yield "git.protected_paths", f"leaves out {plain(path, limit=100)}, so that a push may change such files"
+
+
+def _git_covers(wide: GitUpstream, one: GitUpstream) -> bool:
+    """Whether one upstream gives no more than another for the same place."""
+    return (
+        (wide.path, wide.url) == (one.path, one.url)
+        and one.credential in {wide.credential, None}
+        and _part(one.push.refs, wide.push.refs)
+        and (wide.push.force == "own" or one.push.force == "never")
+        and (wide.push.tags or not one.push.tags)
+        and (wide.push.review == "auto" or one.push.review == "hold")
+    )
+
+
+def _git_described(one: GitUpstream) -> str:
+    place = plain(str(one.path) if one.path is not None else one.url, limit=200)
+    refs = _listed(one.push.refs) if one.push.refs else "branches of its own"
+    key = f", with your credential {one.credential}" if one.credential else ""
+    return f"lets the bottle read {place}{key} and push {refs} there"
 
 
 def _inside(policy: BottleSpec, said: Layer) -> Found:

@@ -217,7 +217,7 @@ def test_a_policy_that_others_can_write_is_refused(mode: int, repository: Path, 
         load(Sources(cwd=repository))
 
 
-@pytest.mark.parametrize("key", ["args: [x]", "command: [x]", "workspace: {path: .}", "git: {}"])
+@pytest.mark.parametrize("key", ["args: [x]", "command: [x]", "workspace: {path: .}"])
 def test_a_policy_has_no_fields_of_one_project(key: str, repository: Path, home: Path) -> None:
     policy(home, key)
     with pytest.raises(BadManifest):
