@@ -13,7 +13,7 @@ from bot_bottle.bottles.names import guest_folder
 from bot_bottle.gates.egress.roots import find_roots, merge_roots
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.manifest.spec import BottleSpec
-from bot_bottle.plans.bottle import AgentProvision, BottlePlan
+from bot_bottle.plans.bottle import AgentProvision, BottlePlan, GuestFile
 from bot_bottle.plans.gate import GATE_PORTS, GatePlan
 from bot_bottle.plans.image import ImageToMake, ReadyImage
 from bot_bottle.record import replace
@@ -38,6 +38,8 @@ def prepare(
     egress: GatePlan,
     dlp: GatePlan | None = None,
     supervise: GatePlan | None = None,
+    git: GatePlan | None = None,
+    files: tuple[GuestFile, ...] = (),
     host: Mapping[str, str],
     interactive: bool,
     preset_env: tuple[tuple[str, str], ...] = (),
@@ -55,7 +57,8 @@ def prepare(
         host_values=provider.plain_values(host),
         is_supervised=supervise is not None,
     )
-    provision = replace(provider.provision(asked, installed), dockerfile_path=provider.dockerfile())
+    provision = provider.provision(asked, installed)
+    provision = replace(provision, files=(*files, *provision.files), dockerfile_path=provider.dockerfile())
     write_stage(stage_dir, spec, provision, is_supervised=supervise is not None)
     shared = BottlePlan(
         slug=slug,
@@ -74,6 +77,7 @@ def prepare(
         egress_plan=egress,
         dlp_plan=dlp,
         supervise_plan=supervise,
+        git_gate_plan=git,
         image=image,
     )
     return backend.prepare(shared)

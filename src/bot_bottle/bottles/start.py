@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot_bottle.agents.base import AgentProvider, Installed
 from bot_bottle.agents.registry import provider as find_provider
@@ -32,6 +33,9 @@ from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.image import WantedImage
 from bot_bottle.record import dataclass, replace
+
+if TYPE_CHECKING:
+    from bot_bottle.gates.git_gate.plan import GitGatePlan
 
 Say = Callable[[str], None]
 
@@ -78,6 +82,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
         workspace.check_workspace(spec.workspace.path)
         slug = asked.slug or make_slug(spec, taken=lambda name: paths.bottle_dir(name).exists())
         with claimed(slug) as stage_dir:
+            git = plan_repositories(spec, host, slug=slug, stage_dir=stage_dir)
             plan = prepare(
                 spec,
                 slug=slug,
@@ -88,6 +93,8 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 egress=plan_egress(spec),
                 dlp=plan_dlp(spec, host),
                 supervise=plan_supervise(spec, stage_dir),
+                git=git,
+                files=git.files() if git else (),
                 host=host,
                 interactive=asked.terminal is not None,
                 preset_env=presets.env,
@@ -98,6 +105,19 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 remove_tree(stage_dir)
                 return Planned(plan=plan)
             return launch(plan, asked=asked, backend=backend, bundle=bundle, host=host)
+
+
+def plan_repositories(spec: BottleSpec, host: Mapping[str, str], *, slug: str, stage_dir: Path) -> "GitGatePlan | None":
+    """The git gate's plan where a repository is asked for; nothing of it is imported otherwise."""
+    if spec.git is None and spec.workspace.mode != "clone":
+        return None
+    from bot_bottle.gates.git_gate.plan import plan_git
+
+    if spec.workspace.mode == "clone":
+        from bot_bottle.bottles import clone
+
+        clone.check(spec.workspace.path)
+    return plan_git(spec, host, slug=slug, stage_dir=stage_dir)
 
 
 @contextmanager
@@ -164,7 +184,7 @@ def complete(loaded: Loaded, agent: AgentProvider, presets: PresetResult, host: 
 
 def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBundle, host: Mapping[str, str]) -> Started:
     """Hand the plan to a keeper of its own."""
-    wanted = tuple(secret for gate in plan.gate_plans for secret in gate.secrets())
+    wanted = tuple(dict.fromkeys(secret for gate in plan.gate_plans for secret in gate.secrets()))
     secrets = read_secrets(wanted, host=host, run=run, keyring=system_keyring)
     status = Status(
         slug=plan.slug,
@@ -200,3 +220,7 @@ def fill_workspace(plan: BottlePlan) -> None:
     """Copy the operator's folder into the stage dir, where the mode asks for it."""
     if plan.spec.workspace.mode == "copy":
         workspace.fill(Path(plan.spec.workspace.path), plan.workspace_dir)
+    elif plan.spec.workspace.mode == "clone":
+        from bot_bottle.bottles import clone
+
+        clone.fill(plan)

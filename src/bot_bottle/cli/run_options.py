@@ -52,8 +52,8 @@ OPTIONS = (
         "--mode",
         fills="mode",
         takes="text",
-        help="copy: the agent works on a copy (the default); bind: in the folder itself.",
-        choices=("copy", "bind"),
+        help="copy: on a copy (the default); clone: on a clone, its branches come as bottle/NAME/…; bind: in the folder itself.",
+        choices=("copy", "clone", "bind"),
     ),
     _option(
         "--allow",

@@ -29,6 +29,7 @@ FACTORIES: Mapping[str, str] = {
     "egress": "bot_bottle.gates.egress.serve:make_gate",
     "dlp": "bot_bottle.gates.dlp.serve:make_gate",
     "supervise": "bot_bottle.gates.supervise.serve:make_gate",
+    "git-gate": "bot_bottle.gates.git_gate.serve:make_gate",
 }
 """Gate → "module:function" that makes it; a gate's module loads when a bottle has that gate."""
 

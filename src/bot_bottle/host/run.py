@@ -82,6 +82,8 @@ class LongCommand:
     stderr: int = subprocess.DEVNULL
     cwd: Path | None = None
     new_session: bool = False
+    limits: tuple[tuple[int, int], ...] = ()
+    """Pairs of an RLIMIT_… constant and its value. They hold before the caller has written a byte to the process."""
 
 
 class Process:
@@ -109,6 +111,16 @@ class Process:
     def signal(self, number: int) -> None:
         """Send a signal; nothing when it has ended."""
         self._popen.send_signal(number)
+
+    def kill_group(self) -> None:
+        """SIGKILL to it and all that it started, where it has a session of its own; nothing when it is gone and reaped."""
+        import signal
+
+        if self._popen.returncode is None:
+            try:
+                os.killpg(self._popen.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
 
     def end(self, *, grace_s: float = 2.0) -> int:
         """SIGTERM, then SIGKILL after `grace_s`; harmless when it has ended. Returns its exit code."""
@@ -138,4 +150,17 @@ def spawn(command: LongCommand) -> Process:
         raise CouldNotRun(f"{command.argv[0]} is not installed.", next=f"Install {command.argv[0]} or put it on PATH.") from error
     except OSError as error:
         raise CouldNotRun(f"{command.argv[0]} could not be started.", facts=(str(error),)) from error
+    _limit(popen.pid, command.limits)
     return Process(popen)
+
+
+def _limit(process: int, limits: tuple[tuple[int, int], ...]) -> None:
+    if not limits:
+        return
+    import resource
+
+    for kind, most in limits:
+        try:
+            resource.prlimit(process, kind, (most, most))
+        except ProcessLookupError:
+            return  # it is gone already

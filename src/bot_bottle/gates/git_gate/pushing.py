@@ -1,0 +1,268 @@
+"""One push from the bottle, from its commands to its report: quarantine, check, forward, and only then "ok".
+
+Everything in the request is the bottle's. Nothing is acknowledged before the upstream took it, and what was refused is forgotten.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from bot_bottle.errors import BottleError, Refused
+from bot_bottle.gates.base import Record
+from bot_bottle.gates.git_gate import pktline
+from bot_bottle.gates.git_gate.check import check_push
+from bot_bottle.gates.git_gate.forward import forward
+from bot_bottle.gates.git_gate.http import Answer, BadRequest, Body
+from bot_bottle.gates.git_gate.journal import Journal
+from bot_bottle.gates.git_gate.mirror import Mirror
+from bot_bottle.gates.git_gate.pktline import DATA, FLUSH, PROGRESS, Command, Push, Result
+from bot_bottle.gates.git_gate.quarantine import Quarantine
+from bot_bottle.gates.git_gate.records import Allowed, BlobScan, Finding, Held, PushRules, RefUpdate, Verdict
+from bot_bottle.host.plain import plain
+from bot_bottle.record import dataclass
+
+COMMANDS_LIMIT = 1024
+"""Commands in one push that are read at all; how many are allowed is a rule."""
+
+KEEPALIVE_S = 5.0
+RESULT = "application/x-git-receive-pack-result"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """One command, and the update of the upstream that it means."""
+
+    command: Command
+    update: RefUpdate
+
+    @property
+    def renamed(self) -> str:
+        """Where it arrives, if that is not where the client sent it."""
+        return self.update.ref if self.update.ref != self.command.ref else ""
+
+
+def target_of(ref: str, *, own: str, maps: bool) -> str:
+    """Where a branch of the bottle's arrives: below `own`, where the upstream maps."""
+    if maps and ref.startswith("refs/heads/") and not ref.startswith(own):
+        return own + ref.removeprefix("refs/heads/")
+    return ref
+
+
+def shown_refs(refs: dict[str, str], *, own: str, maps: bool) -> tuple[list[tuple[str, str]], list[str]]:
+    """What a push may see: pairs of value and name, and the tips that are known without a name."""
+    if not maps:
+        return [(value, name) for name, value in sorted(refs.items())], []
+    rows = [(value, name) for name, value in refs.items() if name.startswith((own, "refs/tags/"))]
+    rows += [(value, f"refs/heads/{name.removeprefix(own)}") for name, value in refs.items() if name.startswith(own)]
+    return sorted(rows, key=lambda row: row[1]), sorted(set(refs.values()) - {value for value, _ in rows})
+
+
+class Pusher:
+    """Takes the pushes to one upstream, one after the other."""
+
+    def __init__(self, mirror: Mirror, rules: PushRules, *, scan: Callable[[], BlobScan], record: Record) -> None:
+        self.mirror = mirror
+        self.rules = rules
+        self.journal = Journal(mirror.path.with_suffix(".journal"))
+        self._scan = scan
+        self._record = record
+        self._turn = asyncio.Lock()
+        self._work: set[asyncio.Task[Any]] = set()  # Any: whatever a push gives
+        self._settled = False
+
+    async def advertise(self) -> bytes:
+        """What a push begins with."""
+        await self.mirror.refresh()
+        await self._settle()
+        refs = await self.mirror.refs()
+        rows, known = shown_refs(refs, own=self.mirror.own, maps=self.mirror.row["maps"])
+        zero = "0" * len(next(iter(refs.values()), "0" * 40))
+        form = "sha256" if len(zero) == 64 else "sha1"
+        able = "report-status report-status-v2 delete-refs side-band-64k quiet atomic ofs-delta"
+        capabilities = f"{able} object-format={form} agent=bot-bottle"
+        return pktline.advertisement("git-receive-pack", rows, capabilities=capabilities, known=known, zero=zero)
+
+    async def _settle(self) -> None:
+        """Ask the upstream what became of pushes that a crash cut off. It alone knows; nothing is pushed again."""
+        if self._settled:
+            return
+        begun = self.journal.open()
+        if begun:
+            await self.mirror.refresh(at_once=True)
+        refs = await self.mirror.refs()
+        for one in begun:
+            taken = all(refs.get(update.ref) == (None if update.deletes else update.new) for update in one.updates)
+            outcome = "taken" if taken else "lost"
+            rows = [[update.ref, update.old, update.new] for update in one.updates]
+            self._record(
+                {"gate": "git-gate", "event": "settled", "repository": self.mirror.name, "outcome": outcome, "updates": rows}
+            )
+            self.journal.end(one.number, outcome)
+        self._settled = True
+
+    async def receive(self, body: Body, answer: Answer) -> None:
+        """Answer one push. BadRequest before the answer has begun, when the request is none."""
+        push = await read_commands(body)
+        if push is None:
+            await body.drain()
+            await answer.whole(200, b"", kind=RESULT)
+            return
+        await answer.begin(RESULT)
+        band = "side-band-64k" in push.capabilities
+        lines: asyncio.Queue[str] = asyncio.Queue()
+        task = self._start(self._push(push, body, lines.put_nowait))
+        while not task.done():
+            await asyncio.wait({task}, timeout=KEEPALIVE_S if band else None)
+            if band:
+                await answer.write(_said(lines) or pktline.line(bytes((PROGRESS,))))
+        report = await task
+        await answer.write(_said(lines) + b"".join(pktline.band(DATA, report)) + FLUSH if band else report)
+        await answer.end()
+
+    def _start(self, work: Coroutine[Any, Any, bytes]) -> "asyncio.Task[bytes]":  # Any: a coroutine's own business
+        """As a task of its own: a client that goes away does not stop a push half way."""
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
+    async def _push(self, push: Push, body: Body, say: Say) -> bytes:
+        second = "report-status-v2" in push.capabilities
+        async with self._turn:
+            await self._settle()
+            quarantine = await asyncio.to_thread(Quarantine, self.mirror)
+            try:
+                fault = ""
+                if any(command.new.strip("0") for command in push.commands):
+                    fault = await quarantine.take(body, largest=self.rules.max_pack)
+                else:
+                    await body.drain()
+                if fault:
+                    for row in fault.splitlines():
+                        say(row)
+                    self._tell("deny", push.commands, findings=[{"rule": "pack", "where": "the pack"}])
+                    results = [Result(ref=one.ref, why="the pack is not taken") for one in push.commands]
+                    return pktline.report(results, unpack="index-pack failed", second=second)
+                results = await self._judge(push, quarantine, say)
+                return pktline.report(results, unpack="ok", second=second)
+            except BottleError as error:
+                for row in (error.what, *error.facts):
+                    say(self.mirror.scrubbed(row))
+                results = [Result(ref=one.ref, why="the gate could not go on") for one in push.commands]
+                return pktline.report(results, unpack="ok", second=second)
+            finally:
+                await asyncio.to_thread(quarantine.drop)
+
+    async def _judge(self, push: Push, quarantine: Quarantine, say: Say) -> list[Result]:
+        wanted = await self._wanted(push.commands)
+        late = [one for one in wanted if one.command.old != one.update.old]
+        if late:
+            return [Result(ref=one.command.ref, why="fetch first") for one in wanted]
+        updates = [one.update for one in wanted]
+        verdict = await asyncio.to_thread(check_push, self.mirror.path, updates, self.rules, git=quarantine, scan=self._scan())
+        for row in explained(verdict, [one.ref for one in updates]):
+            say(row)
+        if not isinstance(verdict, Allowed):
+            name = "hold" if isinstance(verdict, Held) else "deny"
+            self._tell(name, push.commands, findings=[{"rule": one.rule, "where": one.where} for one in verdict.findings])
+            why = "held for the operator" if isinstance(verdict, Held) else _first(verdict.findings)
+            return [Result(ref=one.command.ref, why=why) for one in wanted]
+        return await self._forward(push, wanted, quarantine, say)
+
+    async def _wanted(self, commands: Sequence[Command]) -> list[Wanted]:
+        refs = await self.mirror.refs()
+        found = []
+        for command in commands:
+            ref = target_of(command.ref, own=self.mirror.own, maps=self.mirror.row["maps"])
+            old = refs.get(ref, "0" * len(command.old))
+            found.append(Wanted(command=command, update=RefUpdate(ref, old, command.new)))
+        return found
+
+    async def _forward(self, push: Push, wanted: Sequence[Wanted], quarantine: Quarantine, say: Say) -> list[Result]:
+        updates = [one.update for one in wanted]
+        number = self.journal.begin(updates)
+        atomic = "atomic" in push.capabilities
+        done = await forward(self.mirror, quarantine.seen_by(self.mirror.outward), updates, atomic=atomic)
+        for row in done.words:
+            say(f"upstream: {row}")
+        taken = [one for one in updates if one.ref not in done.refused]
+        self.journal.end(number, "taken" if taken else "refused")
+        if taken:
+            await asyncio.to_thread(quarantine.migrate)
+            await self._note(taken)
+        self._tell("allow", push.commands, taken=[[one.ref, one.old, one.new] for one in taken], refused=dict(done.refused))
+        results = []
+        for one in wanted:
+            why = done.refused.get(one.update.ref, "")
+            if not why and one.renamed:
+                say(f"{one.command.ref.removeprefix('refs/heads/')} arrived as {one.renamed.removeprefix('refs/heads/')}")
+            results.append(
+                Result(
+                    ref=one.command.ref,
+                    why=plain(why, limit=200),
+                    renamed=one.renamed,
+                    old=one.update.old,
+                    new=one.update.new,
+                )
+            )
+        return results
+
+    async def _note(self, taken: Sequence[RefUpdate]) -> None:
+        """What the upstream has now, in the mirror as well, so that the next fetch sees it at once."""
+        rows = [f"delete {one.ref}\n" if one.deletes else f"update {one.ref} {one.new}\n" for one in taken]
+        await self.mirror.inside("update-ref", "--stdin", stdin="".join(rows).encode())
+
+    def _tell(self, verdict: str, commands: Sequence[Command], **more: Any) -> None:  # Any: JSON
+        rows = [[plain(one.ref, limit=200), one.old, one.new] for one in commands[:64]]
+        event = {
+            "gate": "git-gate",
+            "event": "push",
+            "verdict": verdict,
+            "repository": self.mirror.name,
+            "commands": rows,
+            **more,
+        }
+        self._record(event)
+
+
+async def read_commands(body: Body) -> Push | None:
+    """The commands before the pack; None for the empty push with which clients try whether they are let in."""
+    lines: list[bytes] = []
+    try:
+        while size := pktline.length(await body.read(4)):
+            lines.append(await body.read(size - 4))
+            if len(lines) > COMMANDS_LIMIT:
+                raise Refused(f"one push has more than {COMMANDS_LIMIT} commands")
+        return pktline.read_push(lines) if lines else None
+    except Refused as refused:
+        raise BadRequest(f"The push is not taken: {refused.what}.") from None
+
+
+def explained(verdict: Verdict, refs: Sequence[str]) -> list[str]:
+    """The verdict as the lines that the agent reads."""
+    if isinstance(verdict, Allowed):
+        return [f"note: {_line_of(one)}" for one in verdict.notes]
+    if isinstance(verdict, Held):
+        head = [f"bot-bottle holds this push for the operator: {verdict.why}"]
+    else:
+        head = ["bot-bottle refuses this push:"]
+    return [*head, *(f"- {_line_of(one)}" for one in verdict.findings)]
+
+
+def _line_of(finding: Finding) -> str:
+    what = f"{finding.where}: {finding.why} [{finding.rule}]"
+    return f"{what} {finding.next}" if finding.next else what
+
+
+def _first(findings: Sequence[Finding]) -> str:
+    """The short reason beside the ref."""
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return (findings[0].rule if findings else "refused") + more
+
+
+def _said(lines: "asyncio.Queue[str]") -> bytes:
+    parts: list[bytes] = []
+    while not lines.empty():
+        parts += pktline.band(PROGRESS, (lines.get_nowait() + "\n").encode("utf-8", "replace"))
+    return b"".join(parts)

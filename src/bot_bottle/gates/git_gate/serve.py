@@ -1,0 +1,209 @@
+"""The git gate's socket: git's smart HTTP protocol for the bottle's own repositories, and nothing else. It fails closed.
+
+Trusts its configuration and the credentials it was given; the bottle controls every byte that is read. Reading is served by
+`git upload-pack` from a mirror, writing by our own reader of the push protocol, with git's plumbing underneath.
+"""
+
+import asyncio
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.errors import BottleError
+from bot_bottle.gates.base import Gate, Inspector, Record
+from bot_bottle.gates.git_gate.children import complete, running
+from bot_bottle.gates.git_gate.http import HEAD_LIMIT, Answer, BadRequest, Body, Gone, Head, read_head
+from bot_bottle.gates.git_gate.mirror import Mirror
+from bot_bottle.gates.git_gate.pktline import FLUSH, line
+from bot_bottle.gates.git_gate.pushing import Pusher
+from bot_bottle.gates.git_gate.records import MIB, BlobScan, rules_from
+from bot_bottle.gates.git_gate.routes import Route, route, table
+from bot_bottle.gates.git_gate.runner import Git, make_git, only_own
+from bot_bottle.host.files import make_private_folder
+from bot_bottle.host.plain import plain
+
+CONNECTIONS = 64
+"""Connections that one bottle may hold; git opens one or two at a time."""
+
+ASK_LIMIT = 32 * MIB
+"""Largest request of a fetch: 600,000 lines of "have" and "want"."""
+
+PUSH_LIMIT = 4096 * MIB
+"""Largest request that is read at all; the size of a pack is a rule, with a reason for the agent."""
+
+_PROTOCOL = re.compile(r"version=[12]")
+
+
+class GitGate(Gate):
+    """The running gate of one bottle."""
+
+    name = "git-gate"
+
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], record: Record) -> None:
+        folder = make_private_folder(Path(config["folder"]))
+        rows = config["repositories"]
+        self._record = record
+        self._known = table(rows)
+        self._pushers = {row["name"]: self._pusher(row, folder, config, secrets) for row in rows}
+        self._connections: set[asyncio.Task[None]] = set()
+        self._counts = {"fetches": 0, "pushes": 0, "refused": 0}
+
+    def _pusher(self, row: Mapping[str, Any], folder: Path, config: Mapping[str, Any], secrets: Mapping[str, str]) -> Pusher:
+        more = only_own(row["own"]) if row["path"] else http_settings(config)
+        safe = (Path(row["path"]), Path(row["path"], ".git")) if row["path"] else ()
+        git = make_git(config["git"], folder, name=f"{row['name']}.config", safe=safe, more=more, bwrap=config["bwrap"])
+        value = secrets[row["credential"]] if row["credential"] else None
+        mirror = Mirror(row, folder=folder, git=git, value=value, host=config["host"])
+        return Pusher(mirror, rules_from(row["rules"]), scan=self._scan, record=self._record)
+
+    def _scan(self) -> BlobScan:
+        if not isinstance(self.inspector, Inspector):
+            raise BottleError("There is nothing that searches pushes for secrets, so none goes on.")
+        return self.inspector.object_scan()
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Accept until cancelled."""
+        server = await asyncio.start_server(self._connected, sock=listener, limit=HEAD_LIMIT * 2)
+        async with server:
+            await server.serve_forever()
+
+    async def control(self, request: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+        """`counts`."""
+        if request.get("op") == "counts":
+            return {"ok": True, **self._counts}
+        return {"error": "no such operation", "operations": ["counts"]}
+
+    async def close(self) -> None:
+        """End every connection, and with it every git of ours."""
+        for task in tuple(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            if len(self._connections) > CONNECTIONS:
+                await Answer(writer, keeps=False).whole(503, f"This bottle already has {CONNECTIONS} connections.\n".encode())
+                return
+            while await self._one(reader, writer):
+                pass
+        except Gone:
+            return
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request. Whether the connection goes on."""
+        answer = Answer(writer, keeps=False)
+        try:
+            head = await read_head(reader)
+            answer = Answer(writer, keeps=head.keeps)
+            limit = PUSH_LIMIT if head.target.endswith("/git-receive-pack") else ASK_LIMIT
+            body = Body(head, reader, limit=limit)
+            if head.headers.get("expect", "").lower() == "100-continue":
+                await answer.go_on()
+            await self._answer(head, body, answer)
+            return head.keeps and body.is_over and answer.is_whole
+        except BadRequest as bad:
+            self._refuse(bad)
+            if not answer.has_begun:
+                await answer.whole(bad.status, _told(bad.why), kind="text/plain; charset=utf-8")
+        except BottleError as error:
+            self._record({"gate": "git-gate", "event": "failed", "what": error.what, "facts": list(error.facts)[:8]})
+            if not answer.has_begun:
+                await answer.whole(502, _told("\n".join((error.what, *error.facts))))
+        return False
+
+    def _refuse(self, bad: BadRequest) -> None:
+        self._counts["refused"] += 1
+        if bad.status != 404:
+            self._record({"gate": "git-gate", "event": "refused", "verdict": "deny", "why": plain(bad.why, limit=400)})
+
+    async def _answer(self, head: Head, body: Body, answer: Answer) -> None:
+        found = route(head, self._known)
+        pusher = self._pushers[found.name]
+        if found.service == "git-receive-pack":
+            if found.action == "refs":
+                await body.drain()
+                await answer.whole(200, await pusher.advertise(), kind="application/x-git-receive-pack-advertisement")
+            else:
+                self._counts["pushes"] += 1
+                await pusher.receive(body, answer)
+            return
+        git = _with_protocol(pusher.mirror.git, head)
+        if found.action == "refs":
+            await body.drain()
+            await pusher.mirror.refresh()
+            await self._advertise(git, pusher.mirror, answer)
+        else:
+            self._counts["fetches"] += 1
+            await self._serve_fetch(git, pusher.mirror, found, body, answer)
+
+    async def _advertise(self, git: Git, mirror: Mirror, answer: Answer) -> None:
+        words = ("upload-pack", "--stateless-rpc", "--strict", "--http-backend-info-refs", str(mirror.path))
+        done = await complete(git, *words, timeout_s=60.0)
+        if done.code != 0:
+            raise BottleError("The mirror could not be read.", facts=tuple(done.words.splitlines()[-4:]))
+        second = git.env.get("GIT_PROTOCOL") == "version=2"
+        begin = b"" if second else line("# service=git-upload-pack\n") + FLUSH
+        await answer.whole(200, begin + done.stdout, kind="application/x-git-upload-pack-advertisement")
+
+    async def _serve_fetch(self, git: Git, mirror: Mirror, found: Route, body: Body, answer: Answer) -> None:
+        if not (mirror.path / "HEAD").is_file():
+            await mirror.refresh()
+        words = ("upload-pack", "--stateless-rpc", "--strict", "--timeout=600", str(mirror.path))
+        async with running(git.sealed(read=(mirror.path,)), *words) as child:
+            feeding = asyncio.create_task(_feed(body, child.stdin))
+            try:
+                await answer.begin("application/x-git-upload-pack-result")
+                while part := await child.stdout.read(1 << 16):
+                    await answer.write(part)
+                await feeding
+                code = await child.ended()
+            finally:
+                feeding.cancel()
+            if code == 0 or not await child.last_words():
+                await answer.end()
+                return
+            why = (await child.last_words())[-400:]
+            self._record({"gate": "git-gate", "event": "fetch-failed", "repository": found.name, "why": plain(why, limit=400)})
+            await answer.end()
+
+
+async def _feed(body: Body, stdin: asyncio.StreamWriter) -> None:
+    try:
+        while part := await body.some():
+            stdin.write(part)
+            await stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        await body.drain()
+    finally:
+        stdin.close()
+
+
+def _with_protocol(git: Git, head: Head) -> Git:
+    """The version that the client asks for, if it is one that we know (gitprotocol-http(5))."""
+    asked = head.headers.get("git-protocol", "")
+    return git.with_env(GIT_PROTOCOL=asked) if _PROTOCOL.fullmatch(asked) else git
+
+
+def http_settings(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the gate's git reaches servers: the operator's proxy, roots and pinned addresses."""
+    rows = [("http.proxy", config["proxy"])] if config["proxy"] else []
+    if config["roots"]:
+        rows.append(("http.sslCAInfo", config["roots"]))
+    return [*rows, *(("http.curloptResolve", pin) for pin in config["pins"])]
+
+
+def _told(why: str) -> bytes:
+    return "".join(f"bot-bottle: {row}\n" for row in why.splitlines()).encode("utf-8", "replace")
+
+
+def make_gate(config: Mapping[str, Any], secrets: Mapping[str, str], record: Record) -> Gate:
+    """For the bundle."""
+    return GitGate(config, secrets, record)
