@@ -80,6 +80,7 @@ def encodings(value: bytes) -> Iterator[tuple[str, bytes]]:
     yield "hex", digits.upper()
     if value.isascii():
         yield "UTF-16", value.decode().encode("utf-16-le")[:-1]
+        yield "UTF-32", value.decode().encode("utf-32-le")[:-3]
         yield "rot13", codecs.encode(value.decode(), "rot13").encode()
     yield "percent-encoding", quote(value, safe="").encode()
     yield "percent-encoding", quote(value[::-1], safe="").encode()

@@ -105,15 +105,17 @@ def _judge(
     tips = tuple(dict.fromkeys(update.new for update in updates if not update.deletes))
     if not tips:
         return found, []
-    found += _judge_tips(git, updates)
     found += _judge_pack(git, rules)
-    more, notes = look(git, tips, rules, scan)
-    return found + more, notes
+    commits, wrong = _judge_tips(git, updates)
+    more, notes = look(git, tips, rules, scan, commits=commits)
+    return [*found, *wrong, *more], notes
 
 
-def look(git: GitRunner, tips: Sequence[str], rules: PushRules, scan: BlobScan) -> tuple[list[Finding], list[Finding]]:
-    """All new commits and objects: what is wrong with them, and what is worth a note."""
-    commits = new_commits(git, tips, most=rules.max_commits)
+def look(
+    git: GitRunner, tips: Sequence[str], rules: PushRules, scan: BlobScan, *, commits: Sequence[str]
+) -> tuple[list[Finding], list[Finding]]:
+    """All new objects: what is wrong with them, and what is worth a note. `commits` are what the tips come to."""
+    history = new_commits(git, commits, most=rules.max_commits) if commits else []
     everything = list_everything(git, tips, most=rules.max_objects)
     sized = list(judge_sizes(everything, rules))
     found = [one for one in sized if isinstance(one, Finding)]
@@ -126,12 +128,12 @@ def look(git: GitRunner, tips: Sequence[str], rules: PushRules, scan: BlobScan) 
     seen.read_written()
     if any(one.rule in UNWALKABLE for one in seen.findings):
         return found + seen.findings, seen.notes
-    touched = walk(git, commits, rules, protection_of(git, tips, rules))
+    touched = walk(git, history, rules, protection_of(git, commits, rules))
     seen.search_paths(touched.paths)
     seen.read_blobs(change.new for change in touched.links)
     found += [*touched.findings, *_judge_links(git, touched.links, seen.links)]
     seen.about += [one for one in sized if isinstance(one, About)]
-    settled, notes = settle(git, commits, seen, loose=everything.loose)
+    settled, notes = settle(git, history, seen, loose=everything.loose)
     return found + seen.findings + settled, seen.notes + notes
 
 
@@ -212,8 +214,8 @@ def forward_refs(git: GitRunner, updates: Sequence[RefUpdate]) -> frozenset[str]
     return frozenset(found)
 
 
-def _judge_tips(git: GitRunner, updates: Sequence[RefUpdate]) -> list[Finding]:
-    """A branch is a commit; a tag is a commit, or a tag of one."""
+def _judge_tips(git: GitRunner, updates: Sequence[RefUpdate]) -> tuple[list[str], list[Finding]]:
+    """The commits that the refs come to; and findings, because a branch is a commit, and a tag is a commit or a tag of one."""
     kept = [update for update in updates if not update.deletes]
     kinds = {one.id: one.kind for one in list_objects(git, [update.new for update in kept])}
     peeled = dict(zip((update.new for update in kept), list_objects(git, [f"{update.new}^{{}}" for update in kept]), strict=True))
@@ -226,7 +228,7 @@ def _judge_tips(git: GitRunner, updates: Sequence[RefUpdate]) -> list[Finding]:
         if kind != "commit" and not (is_tag and peeled[update.new].kind == "commit"):
             why = f"It would be a {kind}, or a tag of one, not a commit."
             found.append(Finding(rule="ref-kind", where=shown_ref(update.ref), why=why, next="Push a commit."))
-    return found
+    return list(dict.fromkeys(one.id for one in peeled.values() if one.kind == "commit")), found
 
 
 def _judge_pack(git: GitRunner, rules: PushRules) -> list[Finding]:
