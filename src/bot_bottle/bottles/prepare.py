@@ -10,8 +10,8 @@ from bot_bottle.agents.base import CA_VARIABLES, AgentProvider, Installed, Provi
 from bot_bottle.agents.supervised import CLIENTS_FILE, SUPERVISE_TOKEN, standing_prompt
 from bot_bottle.backends.base import Backend
 from bot_bottle.bottles.names import guest_folder
-from bot_bottle.gates.egress.roots import find_roots, merge_roots
 from bot_bottle.host.files import make_private_folder, write_file
+from bot_bottle.host.roots import find_roots, merge_roots
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import AgentProvision, BottlePlan, GuestFile
 from bot_bottle.plans.gate import GATE_PORTS, GatePlan

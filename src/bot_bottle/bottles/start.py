@@ -75,7 +75,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
         backend = usable_backend(loaded.spec)
         agent = find_provider(loaded.spec.agent)
         installed = ready_agent(agent, say=say, install=not asked.dry_run)
-        wanted = WantedImage(image=loaded.spec.image, dockerfile=agent.dockerfile())
+        wanted = WantedImage(image=loaded.spec.image, dockerfile=agent.dockerfile(), authorities=loaded.spec.egress.upstream.ca)
         image = backend.ready_image(wanted, make=not asked.dry_run, say=say)
         presets = resolve_presets(loaded.spec.egress.presets, host=host, run=run, cache=paths.cache_dir())
         spec = complete(loaded, agent, presets, host)

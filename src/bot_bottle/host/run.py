@@ -12,6 +12,10 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER
 """What a child of ours may see of the operator's environment when the caller asks for `plain_env()`."""
 
 
+LINE_LIMIT = 64 * 1024
+"""Bytes of one line that `follow` tells of."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
     """One process to run to its end. Output past `output_limit` bytes per stream kills it."""
@@ -68,6 +72,48 @@ def run(command: Command) -> Finished:
     if max(len(done.stdout), len(done.stderr)) > command.output_limit:
         raise CouldNotRun(f"{name} printed more than {command.output_limit} bytes.")
     return Finished(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def follow(command: Command, each_line: Callable[[str], None]) -> Finished:
+    """Run to the end and tell of each line as it comes, of either stream. What is kept is the end: `output_limit` bytes of it.
+
+    For programs that show progress. CouldNotRun when it cannot start or runs over its time.
+    """
+    import selectors
+    import time
+
+    ours, theirs = os.pipe()
+    try:
+        process = spawn(
+            LongCommand(argv=command.argv, env=command.env, cwd=command.cwd, stdout=theirs, stderr=theirs, new_session=True)
+        )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    end = time.monotonic() + command.timeout_s
+    kept, line = b"", b""
+    try:
+        with open(ours, "rb", buffering=0) as output, selectors.DefaultSelector() as selector:
+            selector.register(output, selectors.EVENT_READ)
+            while (left := end - time.monotonic()) > 0:
+                if not selector.select(left):
+                    continue
+                piece = output.read(64 * 1024)
+                if not piece:
+                    break
+                kept = (kept + piece)[-command.output_limit :]
+                *lines, line = (line + piece).replace(b"\r", b"\n").split(b"\n")
+                line = line[-LINE_LIMIT:]
+                for one in lines:
+                    each_line(one[-LINE_LIMIT:].decode(errors="replace"))
+            else:
+                raise CouldNotRun(f"{command.argv[0]} took longer than {command.timeout_s:g} s and was ended.")
+        code = process.wait(max(1.0, end - time.monotonic()))
+        return Finished(code=code if code is not None else process.end(), stdout=kept, stderr=b"")
+    finally:
+        process.end()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

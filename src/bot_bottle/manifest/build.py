@@ -219,6 +219,7 @@ def _image(section: ImageSection) -> ImageSaid:
         source=_image_source(section),
         packages=tuple(section.packages or ()),
         build_args=tuple(sorted((section.build_args or {}).items())),
+        build_network=section.build_network,
         runtime=section.runtime,
         read_only=section.read_only,
     )

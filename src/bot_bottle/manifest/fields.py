@@ -19,6 +19,7 @@ from bot_bottle.manifest.mistakes import Wrong, nearest
 from bot_bottle.manifest.spec import (
     AgentName,
     BackendName,
+    BuildNetwork,
     DlpEngine,
     ImageRuntime,
     OnFind,
@@ -395,6 +396,7 @@ ImageReference = Annotated[
     WithJsonSchema({"type": "string", "examples": ["debian:bookworm"]}),
 ]
 Package = Annotated[str, PlainValidator(lambda value: references.package(text(value))), WithJsonSchema({"type": "string"})]
+Network = Annotated[BuildNetwork, PlainValidator(one_of(BuildNetwork)), WithJsonSchema({"enum": list(get_args(BuildNetwork))})]
 Runtime = Annotated[ImageRuntime, PlainValidator(one_of(ImageRuntime)), WithJsonSchema({"enum": list(get_args(ImageRuntime))})]
 UnattendedChoice = Annotated[Unattended, PlainValidator(one_of(Unattended)), WithJsonSchema({"enum": list(get_args(Unattended))})]
 FindFormat = Annotated[OnFormat, PlainValidator(one_of(OnFormat)), WithJsonSchema({"enum": list(get_args(OnFormat))})]

@@ -8,6 +8,7 @@ from bot_bottle.manifest.fields import (
     HostFolder,
     ImageReference,
     Name,
+    Network,
     Package,
     Runtime,
     Variable,
@@ -42,6 +43,9 @@ class ImageSection(Section):
     """Packages to install on top with the image's package manager (apt, apk, dnf, microdnf, pacman or zypper). Needs docker."""
     build_args: dict[Variable, Words] | None = None
     """Build arguments, as `http_proxy` or a mirror's address. A secret here is an error: images keep their arguments."""
+    build_network: Network | None = None
+    """The network that building has: `default` (docker's own), `host` (this machine's, where docker's does not reach) or `none`.
+    The bottle itself never has it."""
     runtime: Runtime | None = None
     """The runtime that docker is asked for: `runc`, `runsc` (gVisor) or `kata`. Default: the daemon's own choice."""
     read_only: Flag | None = None

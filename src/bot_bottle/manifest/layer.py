@@ -10,6 +10,7 @@ from bot_bottle.manifest.spec import (
     BackendName,
     BottleSpec,
     Budget,
+    BuildNetwork,
     Credential,
     Dlp,
     DlpAction,
@@ -56,6 +57,7 @@ class ImageSaid:
     source: ImageSource | None = None
     packages: tuple[str, ...] = ()
     build_args: tuple[tuple[str, str], ...] = ()
+    build_network: BuildNetwork | None = None
     runtime: ImageRuntime | None = None
     read_only: bool | None = None
 
@@ -256,6 +258,7 @@ def _add_image(below: Image | None, above: ImageSaid | None) -> Image | None:
         source=above.source or under.source,
         packages=tuple(dict.fromkeys(under.packages + above.packages)),
         build_args=tuple(sorted((dict(under.build_args) | dict(above.build_args)).items())),
+        build_network=above.build_network or under.build_network,
         runtime=above.runtime or under.runtime,
         read_only=under.read_only if above.read_only is None else above.read_only,
     )

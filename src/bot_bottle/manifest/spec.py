@@ -14,6 +14,7 @@ WorkspaceMode = Literal["bind", "copy", "clone"]
 Scheme = Literal["https", "http"]
 CredentialSlot = Literal["header", "basic", "query", "sigv4"]
 ImageRuntime = Literal["runc", "runsc", "kata"]
+BuildNetwork = Literal["default", "host", "none"]
 DlpEngine = Literal["builtin", "pipelock"]
 Unattended = Literal["wait", "deny"]
 OnFind = Literal["block", "warn", "off"]
@@ -238,7 +239,8 @@ ImageSource = FromAgent | FromDockerfile | FromReference | FromArchive | FromRoo
 class Image:
     """What a bottle's root file system is, for the backends that have one of their own.
 
-    `packages` are installed on top by the image's own package manager. `build_args` reach every build: mirrors, proxies.
+    `packages` are installed on top by the image's own package manager. `build_args` reach every build: mirrors, proxies;
+    `build_network` is the network that builds have.
     `runtime` is the one that docker is asked for (None: the daemon's choice). `read_only`: nothing outside the home, the
     workspace and the temporary folders can be written.
     """
@@ -246,6 +248,7 @@ class Image:
     source: ImageSource = field(default_factory=FromAgent)
     packages: tuple[str, ...] = ()
     build_args: tuple[tuple[str, str], ...] = ()
+    build_network: BuildNetwork = "default"
     runtime: ImageRuntime | None = None
     read_only: bool = False
 

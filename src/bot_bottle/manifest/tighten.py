@@ -329,6 +329,10 @@ def _image(policy: Image | None, said: ImageSaid | None) -> Found:
     for name, value in said.build_args:
         if (name, value) not in now.build_args:
             yield f"image.build_args.{name}", f"builds with {name} set to {plain(value, limit=60) or 'nothing'}"
+    if said.build_network == "host" and now.build_network != "host":
+        yield "image.build_network", "builds the image in this machine's own network"
+    if said.build_network == "default" and now.build_network == "none":
+        yield "image.build_network", "builds the image with a network"
     if said.runtime and now.runtime and OWN_KERNEL.get(said.runtime, 0) < OWN_KERNEL.get(now.runtime, 0):
         yield "image.runtime", f"runs with {said.runtime} instead of {now.runtime}"
     if said.read_only is False and now.read_only:

@@ -8,10 +8,15 @@ from bot_bottle.record import dataclass, field
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WantedImage:
-    """What the operator asks for (None: nothing was said), and the Dockerfile that the agent brings for itself."""
+    """What the operator asks for (None: nothing was said), and the Dockerfile that the agent brings for itself.
+
+    `authorities` are PEM files of roots that builds trust besides this host's. `fresh`: made anew, whatever is there.
+    """
 
     image: Image | None
     dockerfile: Path
+    authorities: tuple[Path, ...] = ()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -116,6 +116,7 @@ LOOSENING = [
     ("image: {base: evil.example.net/tools}", "image"),
     ("image: {packages: [netcat]}", "image.packages[0]"),
     ("image: {packages: [git], build_args: {http_proxy: 'http://evil.example.net:80'}}", "image.build_args.http_proxy"),
+    ("image: {build_network: host}", "image.build_network"),
     ("image: {runtime: runc}", "image.runtime"),
     ("image: {read_only: false}", "image.read_only"),
 ]
@@ -156,7 +157,7 @@ TIGHTENING = [
     "budget: {usd: 1, tokens: 1000}",
     "dlp: {formats: block}",
     "image: {ref: 'tools.example.com/agent:1'}",
-    "image: {packages: [git], read_only: true, runtime: kata}",
+    "image: {packages: [git], read_only: true, runtime: kata, build_network: none}",
 ]
 
 

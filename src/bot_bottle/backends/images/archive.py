@@ -54,12 +54,13 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contents:
-    """The one image of an archive. `digest` is that of its configuration, which holds those of all its layers."""
+    """The one image of an archive. `digest` is that of its configuration, as `written`, which holds those of all its layers."""
 
     digest: str
     config: ImageConfig
     layers: tuple[Layer, ...]
     tags: tuple[str, ...] = ()
+    written: bytes = b""
 
 
 def is_compressed(path: Path) -> bool:
@@ -211,6 +212,7 @@ def contents(config: bytes, layers: Iterable[tuple[Part, str]], *, tags: tuple[s
         config=image_config(told),
         layers=tuple(Layer(part=part, stored=stored, diff_id=one) for (part, stored), one in zip(found, diff_ids, strict=True)),
         tags=tags,
+        written=config,
     )
 
 

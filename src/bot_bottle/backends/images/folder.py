@@ -1,18 +1,16 @@
 """The root file system of a bottle as a folder: for backends that bring their own kernel and need no docker for it."""
 
-import hashlib
-import json
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from bot_bottle.backends.images.archive import Contents, expand, is_compressed, read_archive
+from bot_bottle.backends.images.docker import Docker
 from bot_bottle.backends.images.layers import Limits
-from bot_bottle.backends.images.store import find_root, make_root, store_dir
+from bot_bottle.backends.images.notes import file_key, recall, remember, scratch
+from bot_bottle.backends.images.store import find_root, make_root
 from bot_bottle.backends.images.tar import BadArchive
 from bot_bottle.errors import BottleError, CannotRunHere
-from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.manifest.spec import FromArchive, FromRootfs, Image
 from bot_bottle.plans.image import ImageToMake, RootFolder, WantedImage
 
@@ -24,8 +22,10 @@ ROOT_MARKS = ("bin", "usr", "sbin", "lib", "etc", "opt", "app", "nix")
 """A root file system has at least one of these; a folder without any is another folder than the one that was meant."""
 
 
-def ready_folder(wanted: WantedImage, *, make: bool, say: Say) -> RootFolder | ImageToMake | None:
-    """The folder for what is wanted; None when no image was asked for. With `make` false nothing is unpacked.
+def ready_folder(wanted: WantedImage, docker: Docker | None, *, make: bool, say: Say) -> RootFolder | ImageToMake | None:
+    """The folder for what is wanted; None when no image was asked for. With `make` false nothing is built or unpacked.
+
+    Only what has to be built, or is known to docker by its reference, needs a `docker`.
 
     BottleError when it cannot be had.
     """
@@ -37,7 +37,23 @@ def ready_folder(wanted: WantedImage, *, make: bool, say: Say) -> RootFolder | I
         case FromArchive(archive=archive) if not wanted.image.packages:
             return from_archive(archive, make=make, say=say)
         case _:
-            raise CannotRunHere("This kind of image needs docker, which this version does not use here yet.")
+            return from_docker(wanted, docker, make=make, say=say)
+
+
+def from_docker(wanted: WantedImage, docker: Docker | None, *, make: bool, say: Say) -> RootFolder | ImageToMake:
+    """What docker builds or has, taken out of it."""
+    from bot_bottle.backends.images.loading import folder_of
+    from bot_bottle.backends.images.ready import ready_docker
+
+    if docker is None:
+        raise CannotRunHere(
+            "This image needs docker: it has to be built, or is named by a reference.",
+            next="Install docker, or save the image elsewhere (`docker save NAME > FILE.tar`) and use image.archive.",
+        )
+    found = ready_docker(wanted, docker, make=make, say=say)
+    if isinstance(found, ImageToMake):
+        return found
+    return folder_of(found, docker, make=make, say=say)
 
 
 def own_folder(rootfs: Path, image: Image) -> RootFolder:
@@ -77,29 +93,16 @@ def _found_or_made(archive: Path, image: Contents, *, origin: str, make: bool, s
 
 
 def _from_compressed(archive: Path, *, make: bool, say: Say) -> RootFolder | ImageToMake:
-    """As above; which image it is stands in a note by the file's place, size and times, so that it is expanded once."""
-    note = _note(archive)
-    try:
-        found = find_root(json.loads(note.read_bytes())["digest"])
-    except (OSError, ValueError, KeyError, TypeError):
-        found = None
+    """As above; which image it is was noted when it was expanded, so that it is expanded once."""
+    known = recall(file_key(archive))
+    found = find_root(known) if known else None
     if found is not None:
         return found
     if not make:
         return ImageToMake(origin=str(archive), how="unpacked")
-    make_private_folder(note.parent)
-    plain = note.parent / f".new.{secrets.token_hex(4)}.tar"
-    try:
+    with scratch() as plain:
         expand(archive, plain, limit=Limits().content)
         image = read_archive(plain)
         made = make_root(plain, image, origin=str(archive), say=say)
-    finally:
-        plain.unlink(missing_ok=True)
-    write_file(note, json.dumps({"digest": image.digest}))
+    remember(file_key(archive), image.digest)
     return made
-
-
-def _note(archive: Path) -> Path:
-    status = archive.stat()
-    told = f"{archive}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ino}\0{status.st_ctime_ns}"
-    return store_dir() / "notes" / f"{hashlib.sha256(told.encode('utf-8', 'surrogateescape')).hexdigest()}.json"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot_bottle.gates.egress.authority import LEAF_LIFE, Authority, read_private
-from bot_bottle.gates.egress.roots import find_roots
+from bot_bottle.host.roots import find_roots
 
 CONTEXT_LIMIT = 256
 """Hosts whose certificates are kept; an agent that visits more pays a new signature (0.2 ms) each time."""

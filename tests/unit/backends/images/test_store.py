@@ -38,7 +38,7 @@ def wanted(source: FromArchive | FromRootfs, *, packages: tuple[str, ...] = ()) 
 
 def test_an_archive_becomes_a_folder_named_by_the_images_digest(archive: Path) -> None:
     said: list[str] = []
-    made = ready_folder(wanted(FromArchive(archive=archive)), make=True, say=said.append)
+    made = ready_folder(wanted(FromArchive(archive=archive)), None, make=True, say=said.append)
     assert isinstance(made, RootFolder)
     assert made.folder == store_dir() / "roots" / read_archive(archive).digest.removeprefix("sha256:") / "root"
     assert (made.folder / "etc/name").read_text() == "content"
@@ -47,16 +47,16 @@ def test_an_archive_becomes_a_folder_named_by_the_images_digest(archive: Path) -
 
 
 def test_the_second_start_unpacks_nothing(archive: Path) -> None:
-    first = ready_folder(wanted(FromArchive(archive=archive)), make=True, say=lambda line: None)
+    first = ready_folder(wanted(FromArchive(archive=archive)), None, make=True, say=lambda line: None)
     said: list[str] = []
-    assert ready_folder(wanted(FromArchive(archive=archive)), make=True, say=said.append) == first
+    assert ready_folder(wanted(FromArchive(archive=archive)), None, make=True, say=said.append) == first
     assert said == []
 
 
 def test_another_file_of_that_name_is_another_image(archive: Path) -> None:
-    first = ready_folder(wanted(FromArchive(archive=archive)), make=True, say=lambda line: None)
+    first = ready_folder(wanted(FromArchive(archive=archive)), None, make=True, say=lambda line: None)
     archive.write_bytes(docker_archive(file("other", b"x") + END))
-    second = ready_folder(wanted(FromArchive(archive=archive)), make=True, say=lambda line: None)
+    second = ready_folder(wanted(FromArchive(archive=archive)), None, make=True, say=lambda line: None)
     assert isinstance(first, RootFolder)
     assert isinstance(second, RootFolder)
     assert first.digest != second.digest
@@ -64,7 +64,7 @@ def test_another_file_of_that_name_is_another_image(archive: Path) -> None:
 
 
 def test_a_dry_run_unpacks_nothing(archive: Path) -> None:
-    found = ready_folder(wanted(FromArchive(archive=archive)), make=False, say=lambda line: None)
+    found = ready_folder(wanted(FromArchive(archive=archive)), None, make=False, say=lambda line: None)
     assert found == ImageToMake(origin=str(archive), how="unpacked")
     assert not store_dir().exists()
 
@@ -73,8 +73,8 @@ def test_a_gzipped_archive_is_expanded_once(tmp_path: Path) -> None:
     path = tmp_path / "image.tar.gz"
     path.write_bytes(gzip.compress(docker_archive(LAYER)))
     said: list[str] = []
-    first = ready_folder(wanted(FromArchive(archive=path)), make=True, say=said.append)
-    assert ready_folder(wanted(FromArchive(archive=path)), make=True, say=said.append) == first
+    first = ready_folder(wanted(FromArchive(archive=path)), None, make=True, say=said.append)
+    assert ready_folder(wanted(FromArchive(archive=path)), None, make=True, say=said.append) == first
     assert len(said) == 1
     assert not list(store_dir().glob("**/*.tar"))
 
@@ -83,7 +83,7 @@ def test_an_image_that_breaks_a_rule_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "evil.tar"
     path.write_bytes(docker_archive(file("good", b"x") + file("../evil", b"x") + END))
     with pytest.raises(BadArchive) as caught:
-        ready_folder(wanted(FromArchive(archive=path)), make=True, say=lambda line: None)
+        ready_folder(wanted(FromArchive(archive=path)), None, make=True, say=lambda line: None)
     assert str(path) in caught.value.what
     assert roots() == ()
     assert not list(store_dir().glob("**/good"))
@@ -95,7 +95,7 @@ def test_a_full_disk_leaves_nothing_and_says_what_helps(archive: Path, monkeypat
 
     monkeypatch.setattr("bot_bottle.backends.images.layers.os.write", full)
     with pytest.raises(BottleError) as caught:
-        ready_folder(wanted(FromArchive(archive=archive)), make=True, say=lambda line: None)
+        ready_folder(wanted(FromArchive(archive=archive)), None, make=True, say=lambda line: None)
     assert "No space left" in caught.value.facts[0]
     assert "prune" in caught.value.next
     assert not list(store_dir().glob("roots/.new.*"))
@@ -106,7 +106,7 @@ def test_what_a_killed_start_left_is_swept_and_what_is_at_work_is_not(archive: P
     (shelf / ".new.dead" / "root").mkdir(parents=True)
     digest = read_archive(archive).digest
     (shelf / digest.removeprefix("sha256:")).mkdir()  # has the name, and is no image
-    ready_folder(wanted(FromArchive(archive=archive)), make=True, say=lambda line: None)
+    ready_folder(wanted(FromArchive(archive=archive)), None, make=True, say=lambda line: None)
     assert not (shelf / ".new.dead").exists()
     assert find_root(digest) is not None
 
@@ -147,16 +147,16 @@ def test_a_digest_that_is_none_is_no_path(digest: str) -> None:
 
 def test_a_root_folder_is_used_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "root" / "usr").mkdir(parents=True)
-    made = ready_folder(wanted(FromRootfs(rootfs=tmp_path / "root")), make=True, say=lambda line: None)
+    made = ready_folder(wanted(FromRootfs(rootfs=tmp_path / "root")), None, make=True, say=lambda line: None)
     assert made == RootFolder(folder=tmp_path / "root", digest="", origin=str(tmp_path / "root"))
 
 
 def test_a_folder_that_is_no_root_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     with pytest.raises(CannotRunHere, match="no root file system"):
-        ready_folder(wanted(FromRootfs(rootfs=tmp_path)), make=True, say=lambda line: None)
+        ready_folder(wanted(FromRootfs(rootfs=tmp_path)), None, make=True, say=lambda line: None)
 
 
 def test_packages_for_a_root_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotRunHere, match="Packages"):
-        ready_folder(wanted(FromRootfs(rootfs=tmp_path), packages=("git",)), make=True, say=lambda line: None)
+        ready_folder(wanted(FromRootfs(rootfs=tmp_path), packages=("git",)), None, make=True, say=lambda line: None)

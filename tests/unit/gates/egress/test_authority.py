@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.gates.egress import der
 from bot_bottle.gates.egress.authority import AUTHORITY_LIFE, Authority, make_authority, read_private
-from bot_bottle.gates.egress.roots import find_roots, merge_roots
+from bot_bottle.host.roots import find_roots, merge_roots
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 HOSTS = ("api.example.com", "localhost", "192.0.2.1", "2001:db8::1", "x" * 63 + "." + "y" * 63 + ".example.com")
