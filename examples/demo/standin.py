@@ -1,6 +1,6 @@
-"""A stand-in for the model APIs of Anthropic and OpenAI: real clients talk to it over TLS, and it answers from a script.
+"""A stand-in for the model APIs of Anthropic, OpenAI and Google: real clients talk to it over TLS; it answers from a script.
 
-It listens on loopback with a certificate from its own throw-away CA. It understands what Claude Code and Codex send, no more:
+It listens on loopback with a certificate from its own throw-away CA. It understands what the coding agents send, no more:
 it is a scripted actor, not a model. Every request's head is recorded, so that a test can say which key the API saw.
 
 A script is a list of steps; each turn plays the step whose number is the count of tool results seen so far:
@@ -22,18 +22,20 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
-HOSTS = ("api.anthropic.com", "api.openai.com")
+from chat import chat_answer, chat_chunks, chat_turn
+from gemini import gemini_answer, gemini_turn
+from turns import Json, Step, Turn, choose, locate, text_of, turn_for_tools
+
+__all__ = ["HOSTS", "Json", "Seen", "StandIn", "Step", "Turn", "standing_in", "text_of"]
+
+HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com")
 BODY_LIMIT = 32 * 1024 * 1024
 """Largest request body in bytes; Claude Code's first one is about 150 kB."""
 REQUEST_LIMIT = 2000
 """Most requests that are kept; a demo makes about twenty."""
 IDLE_S = 120
 """A connection that sends nothing for this long is closed."""
-
-Json = dict[str, Any]  # Any: JSON
-Step = dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,28 +48,7 @@ class Seen:
     body: Json
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
-    """What to answer: a text, and a tool call (name and input) or none."""
-
-    say: str
-    tool: str = ""
-    input: Any = None  # Any: JSON, or the text of a free-form tool
-
-
 # --- the script -----------------------------------------------------------------------------------------------------
-
-
-def choose(script: list[Step], results: list[str]) -> Step:
-    """The step for this turn; past the end, the last words again."""
-    return script[len(results)] if len(results) < len(script) else {"say": script[-1].get("say", "Done.")}
-
-
-def locate(path: str, results: list[str]) -> str:
-    """The absolute path: below the first absolute path that the first tool result holds on a line of its own."""
-    lines = results[0].splitlines() if results else []
-    here = next((line.strip() for line in lines if line.startswith("/")), "")
-    return path if path.startswith("/") or not here else f"{here}/{path}"
 
 
 def turn_for_claude(step: Step, results: list[str]) -> Turn:
@@ -133,14 +114,6 @@ def patch_text(step: Step) -> str:
 # --- Anthropic: POST /v1/messages -----------------------------------------------------------------------------------
 
 
-def text_of(content: Any) -> str:  # Any: JSON
-    """The text of a content field: a string, or a list of blocks."""
-    if isinstance(content, str):
-        return content
-    blocks = content if isinstance(content, list) else []
-    return "\n".join(str(block.get("text", "")) for block in blocks if isinstance(block, dict))
-
-
 def claude_results(body: Json) -> list[str]:
     """The tool results in the conversation, in order."""
     contents = [message.get("content") for message in body.get("messages", []) if message.get("role") == "user"]
@@ -150,9 +123,9 @@ def claude_results(body: Json) -> list[str]:
 
 def claude_turn(script: list[Step], body: Json) -> Turn:
     """Side questions (a title, a summary) come without tools and get a short answer; the others play the script."""
-    if not any(tool.get("name") == "Bash" for tool in body.get("tools", [])):
-        return Turn(say="Demo")
-    results = claude_results(body)
+    results, tools = claude_results(body), {tool.get("name"): tool.get("input_schema", {}) for tool in body.get("tools", [])}
+    if "Bash" not in tools:
+        return turn_for_tools(script, results, tools)  # another client of this API
     return turn_for_claude(choose(script, results), results)
 
 
@@ -213,7 +186,8 @@ def codex_turn(script: list[Step], body: Json) -> Turn:
     """As `claude_turn`, for Codex."""
     tools = codex_tools(body)
     if not tools & {"shell", "exec_command", "exec"}:
-        return Turn(say="Demo")
+        offered = {tool.get("name"): tool.get("parameters", {}) for tool in body.get("tools") or []}
+        return turn_for_tools(script, codex_results(body), offered)  # another client of this API
     return turn_for_codex(choose(script, codex_results(body)), tools)
 
 
@@ -338,14 +312,34 @@ class Answering(BaseHTTPRequestHandler):
         elif path == "/v1/messages" and self.command == "POST":
             message = claude_message(claude_turn(script, body), model=model, number=number)
             if body.get("stream"):
-                self.send_events(claude_events(message))
+                self.send_events(named(claude_events(message)))
             else:
                 self.send_json(200, message)
         elif path == "/v1/responses" and self.command == "POST":
-            self.send_events(codex_events(codex_turn(script, body), model=model, number=number))
+            self.send_events(named(codex_events(codex_turn(script, body), model=model, number=number)))
+        elif path == "/v1/chat/completions" and self.command == "POST":
+            turn = chat_turn(script, body)
+            if body.get("stream"):
+                self.send_events(f"data: {line}" for line in chat_chunks(turn, model=model, number=number))
+            else:
+                self.send_json(200, chat_answer(turn, model=model, number=number))
+        elif path.startswith("/v1beta/models/") and self.command == "POST":
+            self.answer_gemini(path, body, number)
         else:
             error = {"type": "not_found_error", "message": f"The stand-in does not play {self.command} {path}."}
             self.send_json(404, {"type": "error", "error": error})
+
+    def answer_gemini(self, path: str, body: Json, number: int) -> None:
+        """One method of one model: `/v1beta/models/MODEL:METHOD`."""
+        model, _, method = path.removeprefix("/v1beta/models/").partition(":")
+        if method == "countTokens":
+            self.send_json(200, {"totalTokens": 100})
+            return
+        answer = gemini_answer(gemini_turn(self.standin.script, body), model=model, number=number)
+        if method == "streamGenerateContent":
+            self.send_events(iter((f"data: {json.dumps(answer)}",)))
+        else:
+            self.send_json(200, answer)
 
     def send_json(self, status: int, answer: Json) -> None:
         """One whole answer."""
@@ -357,17 +351,22 @@ class Answering(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    def send_events(self, events: Iterator[Json]) -> None:
+    def send_events(self, events: Iterator[str]) -> None:
         """Server-sent events (WHATWG HTML 9.2), each in a chunk of its own, as the real APIs send them."""
         self.send_response(200)
         self.send_header("content-type", "text/event-stream; charset=utf-8")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         for event in events:
-            content = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+            content = f"{event}\n\n".encode()
             self.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
+
+
+def named(events: Iterator[Json]) -> Iterator[str]:
+    """Events that say their type in a line of its own."""
+    return (f"event: {event['type']}\ndata: {json.dumps(event)}" for event in events)
 
 
 def server_context(ca_file: Path, hosts: tuple[str, ...]) -> ssl.SSLContext:
@@ -416,7 +415,7 @@ def make_certificates(hosts: tuple[str, ...]) -> tuple[bytes, bytes]:
 
 def main() -> None:
     """Serve a script until standard input closes or the process is ended; print the address first."""
-    parser = argparse.ArgumentParser(description="A scripted stand-in for the Anthropic and OpenAI APIs, on loopback.")
+    parser = argparse.ArgumentParser(description="A scripted stand-in for the model APIs, on loopback.")
     parser.add_argument("script", type=Path, help="JSON file: a list of steps")
     parser.add_argument("folder", type=Path, help="where standin-ca.pem and the request log go")
     asked = parser.parse_args()

@@ -1,13 +1,12 @@
 """Claude Code: its native program from npm, told its prompt with --append-system-prompt-file."""
 
-import json
 from collections.abc import Mapping
 
 from bot_bottle.agents.base import AgentDefaults, Installed, Provisioning
 from bot_bottle.agents.endpoint import PLACEHOLDER, Endpoint, credentials_for
 from bot_bottle.agents.model_api import ANTHROPIC, Key
 from bot_bottle.agents.npm import Package, Platform, Release
-from bot_bottle.agents.packaged import FromNpm, require
+from bot_bottle.agents.packaged import FromNpm, chooses, json_file
 from bot_bottle.agents.supervised import CLIENTS_PATH, SERVER
 from bot_bottle.manifest.spec import Credential, FromEnv
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
@@ -82,21 +81,18 @@ class Claude(FromNpm):
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The native program, its settings so that it starts without questions, and inert placeholders for keys."""
-        found = require(installed, self)
         api = API.endpoint(dict(asked.host_values))
         placeholders = placeholder_variables(api, asked.spec.credentials)
         base = ((API.base_variable, api.url),) if asked.host_values else ()
-        return AgentProvision(
-            provider=self.name,
-            version=found.version,
-            command=(*self.start(), *options(asked), *asked.spec.args),
-            prompt_mode=PromptMode.APPEND_SYSTEM_PROMPT_FILE,
+        return self.assemble(
+            installed,
+            arguments=(*options(asked), *asked.spec.args),
+            mode=PromptMode.APPEND_SYSTEM_PROMPT_FILE,
             env=QUIET
             + base
             + (TOOLS_AT_ONCE if asked.is_supervised else ())
             + tuple((name, PLACEHOLDER) for name in placeholders),
             files=home_files(asked.guest_workspace),
-            mounts=(self.mount(found),),
             notes=notes(asked, api, placeholders),
         )
 
@@ -109,12 +105,7 @@ def options(asked: Provisioning) -> tuple[str, ...]:
     if asked.is_supervised:
         # Both options take many values: with = they take one, and leave the operator's words alone.
         own += (f"--mcp-config={asked.guest_home}/{CLIENTS_PATH}", f"--allowedTools=mcp__{SERVER}__*")
-    return own if keeps_permissions(asked.spec.args) else (*own, "--dangerously-skip-permissions")
-
-
-def keeps_permissions(args: tuple[str, ...]) -> bool:
-    """Whether the operator's own arguments choose a permission mode."""
-    return any(arg.partition("=")[0] == "--permission-mode" for arg in args)
+    return own if chooses(asked.spec.args, "--permission-mode") else (*own, "--dangerously-skip-permissions")
 
 
 def placeholder_variables(api: Endpoint, credentials: tuple[Credential, ...]) -> tuple[str, ...]:
@@ -142,15 +133,15 @@ def home_files(workspace: str) -> tuple[GuestFile, ...]:
     }
     settings = {"theme": "dark", "skipDangerousModePermissionPrompt": True, "skipWebFetchPreflight": True}
     return (
-        GuestFile(path=".claude.json", content=json.dumps(state, indent=1)),
-        GuestFile(path=".claude/settings.json", content=json.dumps(settings, indent=1)),
+        json_file(".claude.json", state),
+        json_file(".claude/settings.json", settings),
     )
 
 
 def notes(asked: Provisioning, api: Endpoint, placeholders: tuple[str, ...]) -> tuple[Line, ...]:
     """What the operator should know before saying yes."""
     lines = []
-    if not keeps_permissions(asked.spec.args):
+    if not chooses(asked.spec.args, "--permission-mode"):
         why = "the bottle is the sandbox"
         lines.append(Line(label="agent", text="Claude Code asks no permission (--dangerously-skip-permissions)", why=why))
     if placeholders:

@@ -7,7 +7,7 @@ from bot_bottle.agents.base import AgentDefaults, Installed, Provisioning
 from bot_bottle.agents.endpoint import PLACEHOLDER
 from bot_bottle.agents.model_api import OPENAI, Key, key_note
 from bot_bottle.agents.npm import Package, Platform, Release
-from bot_bottle.agents.packaged import FromNpm, require
+from bot_bottle.agents.packaged import FromNpm
 from bot_bottle.agents.supervised import AUTHORIZATION, URL, standing_prompt
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
 from bot_bottle.plans.gate import Line
@@ -106,16 +106,12 @@ class Codex(FromNpm):
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The native program, a config.toml that starts it without questions, and a placeholder for the key."""
-        found = require(installed, self)
-        home = f"{asked.guest_home}/.codex"
-        return AgentProvision(
-            provider=self.name,
-            version=found.version,
-            command=(*self.start(), *arguments(asked.spec.args)),
-            prompt_mode=PromptMode.CONFIG_KEY,
-            env=(("CODEX_HOME", home), ("OPENAI_API_KEY", PLACEHOLDER)),
+        return self.assemble(
+            installed,
+            arguments=arguments(asked.spec.args),
+            mode=PromptMode.CONFIG_KEY,
+            env=(("CODEX_HOME", f"{asked.guest_home}/.codex"), ("OPENAI_API_KEY", PLACEHOLDER)),
             files=(GuestFile(path=".codex/config.toml", content=config(asked)),),
-            mounts=(self.mount(found),),
             notes=notes(asked),
         )
 
@@ -149,4 +145,4 @@ def notes(asked: Provisioning) -> tuple[Line, ...]:
     why = "the bottle is the sandbox"
     sandbox = Line(label="agent", text="Codex asks no approval and its own sandbox is off (danger-full-access)", why=why)
     host, credentials = dict(asked.host_values), asked.spec.credentials
-    return (sandbox, key_note(API, host, credentials, inside="OPENAI_API_KEY", without="Codex's requests will be refused"))
+    return (sandbox, key_note(API, host, credentials, inside="OPENAI_API_KEY", title="Codex"))

@@ -102,10 +102,24 @@ def defaults_of(apis: Sequence[ModelApi], host: Mapping[str, str], where: str) -
     )
 
 
-def key_note(api: ModelApi, host: Mapping[str, str], credentials: tuple[Credential, ...], *, inside: str, without: str) -> Line:
-    """What the preflight says of the key. `inside` is where its placeholder stands; `without` is what happens without one."""
+def key_note(api: ModelApi, host: Mapping[str, str], credentials: tuple[Credential, ...], *, inside: str, title: str) -> Line:
+    """What the preflight says of the key; `inside` is where its placeholder stands, `title` the agent."""
     where = api.endpoint(host).host
     if api.has_credential(host, credentials):
         return Line(label="agent key", text=f"the gate sets the key on requests to {where}; inside, {inside} is a placeholder")
     names = " or ".join(key.variable for key in api.keys)
+    without = f"{title}'s requests will be refused"
     return Line(label="agent key", text=f"none for {where}: set {names} on the host, or add one under `credentials`", why=without)
+
+
+def key_notes(
+    apis: Sequence[ModelApi], host: Mapping[str, str], credentials: tuple[Credential, ...], *, title: str
+) -> tuple[Line, ...]:
+    """`key_note` for an agent that speaks to several APIs: those with a key, else what to set."""
+    known = [api for api in apis if api.has_credential(host, credentials)]
+    if known:
+        return tuple(key_note(api, host, credentials, inside=api.keys[0].variable, title=title) for api in known)
+    names = ", ".join(api.keys[-1].variable for api in apis)
+    return (
+        Line(label="agent key", text=f"none: set one of {names}, or add one under `credentials`", why=f"{title} has no model"),
+    )

@@ -1,13 +1,17 @@
 """What agents have in common that arrive as packages."""
 
+import json
 import os
 from abc import ABC
+from collections.abc import Mapping
 from pathlib import Path
 
 from bot_bottle.agents.base import AgentProvider, Installed
 from bot_bottle.agents.npm import Release, find, install, program_path, this_platform
 from bot_bottle.errors import BottleError
 from bot_bottle.manifest.spec import Mount
+from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
+from bot_bottle.plans.gate import Line
 
 
 class FromNpm(AgentProvider, ABC):
@@ -38,21 +42,53 @@ class FromNpm(AgentProvider, ABC):
         """Bring the pinned version into the cache with npm."""
         return install(self.release, cache, system=self.system, host=os.environ)
 
-    def program(self) -> str:
-        """The program's path inside the bottle."""
-        return program_path(self.release, self.programs, self.system)
-
     def start(self) -> tuple[str, ...]:
         """The start of the command: the program, behind node where it is a script."""
-        return ("node", self.program()) if self.release.on(self.system).is_script else (self.program(),)
+        program = program_path(self.release, self.programs, self.system)
+        return ("node", program) if self.release.on(self.system).is_script else (program,)
 
-    def mount(self, installed: Installed) -> Mount:
-        """The install folder, read-only in the bottle."""
-        return Mount(host_path=installed.folder, guest_path=self.programs)
+    def sandbox_note(self, options: tuple[str, ...]) -> tuple[Line, ...]:
+        """What the preflight says of our options that turn the agent's own questions off; nothing when there are none."""
+        if not options:
+            return ()
+        text = f"{self.title} asks no permission ({' '.join(options)})"
+        return (Line(label="agent", text=text, why="the bottle is the sandbox"),)
+
+    def assemble(
+        self,
+        installed: Installed | None,
+        *,
+        arguments: tuple[str, ...],
+        mode: PromptMode,
+        env: tuple[tuple[str, str], ...],
+        files: tuple[GuestFile, ...],
+        notes: tuple[Line, ...],
+    ) -> AgentProvision:
+        """One bottle's provision: the program, its arguments, its folder. BottleError when it is not installed."""
+        if installed is None:
+            raise BottleError(f"{self.title} is not installed.", next=f"Run `bot-bottle agents install {self.name}`.")
+        return AgentProvision(
+            provider=self.name,
+            version=installed.version,
+            command=(*self.start(), *arguments),
+            prompt_mode=mode,
+            env=env,
+            files=files,
+            mounts=(Mount(host_path=installed.folder, guest_path=self.programs),),
+            notes=notes,
+        )
 
 
-def require(installed: Installed | None, each: FromNpm) -> Installed:
-    """The install, which must be there before a bottle is planned."""
-    if installed is None:
-        raise BottleError(f"{each.title} is not installed.", next=f"Run `bot-bottle agents install {each.name}`.")
-    return installed
+def prompt_file(path: str, prompt: str) -> tuple[GuestFile, ...]:
+    """The standing prompt where the agent looks for its user's own instructions; nothing when there is none."""
+    return (GuestFile(path=path, content=prompt),) if prompt else ()
+
+
+def json_file(path: str, settings: Mapping[str, object]) -> GuestFile:
+    """Settings in the agent's home."""
+    return GuestFile(path=path, content=json.dumps(settings, indent=1))
+
+
+def chooses(args: tuple[str, ...], *options: str) -> bool:
+    """Whether the operator's own arguments hold one of these options: theirs stands, ours stays away."""
+    return any(arg.partition("=")[0] in options for arg in args)

@@ -10,6 +10,11 @@ from bot_bottle.manifest.spec import AgentName
 PROVIDERS = {
     "claude": "claude:Claude",
     "codex": "codex:Codex",
+    "gemini": "gemini:Gemini",
+    "opencode": "opencode:Opencode",
+    "qwen": "qwen:Qwen",
+    "copilot": "copilot:Copilot",
+    "amp": "amp:Amp",
     "shell": "shell:Shell",
     "custom": "custom:Custom",
 }

@@ -15,7 +15,7 @@ class Available:
 
 
 AVAILABLE = Available(
-    agents=("claude", "codex", "shell", "custom"),
+    agents=("claude", "codex", "gemini", "opencode", "qwen", "copilot", "amp", "aider", "shell", "custom"),
     backends=("namespaces", "docker", "auto"),
     modes=("bind", "copy", "clone"),
     presets=("pip", "npm"),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from bot_bottle.record import dataclass, field
 
-AgentName = Literal["claude", "codex", "gemini", "opencode", "shell", "custom"]
+AgentName = Literal["claude", "codex", "gemini", "opencode", "qwen", "copilot", "amp", "aider", "shell", "custom"]
 BackendName = Literal["namespaces", "gvisor", "docker", "smolmachines", "auto", "fake"]
 WorkspaceMode = Literal["bind", "copy", "clone"]
 Scheme = Literal["https", "http"]
