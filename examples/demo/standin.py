@@ -29,7 +29,7 @@ from turns import Json, Step, Turn, choose, locate, text_of, turn_for_tools
 
 __all__ = ["HOSTS", "Json", "Seen", "StandIn", "Step", "Turn", "standing_in", "text_of"]
 
-HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com")
+HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com", "ampcode.com", "api.github.com")
 BODY_LIMIT = 32 * 1024 * 1024
 """Largest request body in bytes; Claude Code's first one is about 150 kB."""
 REQUEST_LIMIT = 2000

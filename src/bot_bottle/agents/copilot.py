@@ -30,6 +30,9 @@ OWN_API = {
 }
 """The operator's own model API by COPILOT_PROVIDER_TYPE."""
 
+TOKEN_PLACEHOLDER = f"github_pat_{PLACEHOLDER}"
+"""Copilot looks at the first letters of a token before it uses it."""
+
 GITHUB = "api.github.com"
 SERVICES = (
     "api.githubcopilot.com",
@@ -130,7 +133,7 @@ def environment(host: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """No updates; with an API of the operator's own also no telemetry, no GitHub."""
     own = own_api(host)
     if own is None:
-        return (("COPILOT_AUTO_UPDATE", "false"), ("COPILOT_GITHUB_TOKEN", PLACEHOLDER))
+        return (("COPILOT_AUTO_UPDATE", "false"), ("COPILOT_GITHUB_TOKEN", TOKEN_PLACEHOLDER))
     ours = {"COPILOT_AUTO_UPDATE": "false", "COPILOT_OFFLINE": "true", KEY: PLACEHOLDER, BASE_URL: own.endpoint(host).url}
     return tuple((dict(host) | ours).items())
 

@@ -8,6 +8,7 @@ from bot_bottle.agents.model_api import ANTHROPIC, GEMINI, OPENAI, Key, defaults
 from bot_bottle.agents.npm import Package, Platform, Release
 from bot_bottle.agents.packaged import FromNpm, json_file, prompt_file
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
+from bot_bottle.plans.gate import Line
 from bot_bottle.record import replace
 
 VERSION = "1.18.33"
@@ -54,6 +55,18 @@ SETTINGS = {
 }
 """No updates, no catalogue of models, no language servers fetched, nothing published; no questions."""
 
+HELD = (("opencode.json", "{}\n"), ("opencode.jsonc", "{}\n"))
+"""1.18.33 ends when it finds a folder under these names, which is what holds the others in a shared workspace."""
+IN_SHARED = (("OPENCODE_DISABLE_PROJECT_CONFIG", "1"),)
+"""It also ends when it cannot write into the project's .opencode. With this it looks at neither, nor for AGENTS.md."""
+INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
+SHARED_NOTE = Line(
+    label="agent",
+    text="in mode bind, opencode reads the project's AGENTS.md but not its opencode.json and .opencode; files that say {} "
+    "stand under missing opencode.json and opencode.jsonc while it runs",
+    why="opencode on the host would run what the agent writes there",
+)
+
 
 class Opencode(FromNpm):
     """opencode. The bottle is its sandbox, so its own permission questions are off."""
@@ -73,17 +86,23 @@ class Opencode(FromNpm):
         """The native program, its configuration, and a placeholder for each key that the gate will set."""
         host, credentials = dict(asked.host_values), asked.spec.credentials
         known = {name: api for name, api in APIS.items() if api.has_credential(host, credentials)}
+        is_shared = asked.spec.workspace.mode == "bind"
+        settings = SETTINGS | {"provider": providers(host)}
+        if is_shared:
+            settings |= {"instructions": [f"{asked.guest_workspace}/{name}" for name in INSTRUCTIONS]}
         return self.assemble(
             installed,
             arguments=asked.spec.args,
             mode=PromptMode.INSTRUCTIONS_FILE,
-            env=(*QUIET, *((api.keys[0].variable, PLACEHOLDER) for api in known.values())),
+            held_files=HELD,
+            env=(*QUIET, *(IN_SHARED if is_shared else ()), *((api.keys[0].variable, PLACEHOLDER) for api in known.values())),
             files=(
-                json_file(".config/opencode/opencode.json", SETTINGS | {"provider": providers(host)}),
+                json_file(".config/opencode/opencode.json", settings),
                 *prompt_file(".config/opencode/AGENTS.md", asked.spec.prompt),
             ),
             notes=(
                 *self.sandbox_note(("permission: allow",)),
+                *((SHARED_NOTE,) if is_shared else ()),
                 *key_notes(tuple(APIS.values()), host, credentials, title=self.title),
             ),
         )

@@ -63,6 +63,7 @@ class FromNpm(AgentProvider, ABC):
         env: tuple[tuple[str, str], ...],
         files: tuple[GuestFile, ...],
         notes: tuple[Line, ...],
+        held_files: tuple[tuple[str, str], ...] = (),
     ) -> AgentProvision:
         """One bottle's provision: the program, its arguments, its folder. BottleError when it is not installed."""
         if installed is None:
@@ -76,6 +77,7 @@ class FromNpm(AgentProvider, ABC):
             files=files,
             mounts=(Mount(host_path=installed.folder, guest_path=self.programs),),
             notes=notes,
+            held_files=held_files,
         )
 
 

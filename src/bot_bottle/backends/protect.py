@@ -26,7 +26,19 @@ GIT_FILES = (".git/config", ".git/config.worktree")
 COMMON_DIR = ".git/commondir"
 """git(1) reads settings and hooks from the folder named here, if the file is there (gitrepository-layout(5))."""
 
-SETTINGS_FOLDERS = (".claude", ".codex", ".gemini", ".cursor", ".opencode", ".qwen", ".vscode", ".idea", ".zed", ".devcontainer")
+SETTINGS_FOLDERS = (
+    ".claude",
+    ".codex",
+    ".gemini",
+    ".cursor",
+    ".opencode",
+    ".qwen",
+    ".amp",
+    ".vscode",
+    ".idea",
+    ".zed",
+    ".devcontainer",
+)
 SETTINGS_FILES = (".mcp.json", "opencode.json", "opencode.jsonc", ".envrc", ".mise.toml", "mise.toml", "bottle.yaml")
 """Read by programs on the host that run what they name, often without a question once the folder is trusted."""
 
@@ -38,8 +50,10 @@ ONLY_IF_THERE = (
     "lefthook.yaml",
     ".overcommit.yml",
     ".lefthook.yml",
+    ".aider.conf.yml",
+    ".github/hooks",
 )
-"""Run by git hooks that are already installed; without those they are harmless."""
+"""Run by git hooks that are already installed, or by agents that take a placeholder for broken settings."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +110,15 @@ def inside(base: str, path: str) -> list[str]:
     return [] if not parts or parts[0] in ("/", ".git", "~") else ["/".join(parts)]
 
 
-def protect(kinds: Mapping[str, Kind], always: tuple[str, ...], if_there: tuple[str, ...], *, at: Path, guest: str) -> Protection:
+def protect(
+    kinds: Mapping[str, Kind],
+    always: tuple[str, ...],
+    if_there: tuple[str, ...],
+    *,
+    at: Path,
+    guest: str,
+    held_files: Mapping[str, str] | None = None,
+) -> Protection:
     """The mounts and placeholders for a workspace in which these things are there. `kinds` knows every path asked for. Pure."""
     held = [path for path in (*always, *if_there) if path in always or kinds[path] != "missing"]
     pinned = sorted({str(parent) for path in held for parent in PurePosixPath(path).parents if str(parent) != "."})
@@ -107,19 +129,26 @@ def protect(kinds: Mapping[str, Kind], always: tuple[str, ...], if_there: tuple[
             facts=tuple(f"{path} is {'a symbolic link' if kinds[path] == 'link' else 'no ordinary file'}." for path in links),
             next="Use --mode copy, which does not share the folder, or put an ordinary file or folder there.",
         )
-    placeholders = tuple(placeholder(at, path) for path in held if kinds[path] == "missing")
+    placeholders = tuple(placeholder(at, path, held_files or {}) for path in held if kinds[path] == "missing")
     mounts = [Bind(host_path=at / path, guest_path=f"{guest}/{path}", writable=True) for path in pinned]
     mounts += [Bind(host_path=at / path, guest_path=f"{guest}/{path}") for path in held]
     return Protection(mounts=tuple(mounts), placeholders=placeholders)
 
 
-def placeholder(at: Path, path: str) -> Placeholder:
-    """An empty folder, which git does not see; inside `.git` what git reads there without a word."""
-    content = {COMMON_DIR: ".\n", **dict.fromkeys(GIT_FILES, "")}.get(path)
+def placeholder(at: Path, path: str, held_files: Mapping[str, str]) -> Placeholder:
+    """An empty folder, which git does not see; inside `.git` what git reads there without a word; or what the agent needs."""
+    content = {COMMON_DIR: ".\n", **dict.fromkeys(GIT_FILES, ""), **held_files}.get(path)
     return Placeholder(host_path=at / path, content=content)
 
 
-def protect_workspace(at: Path, guest: str, *, also: tuple[Path, ...] = (), placed: frozenset[str] = frozenset()) -> Protection:
+def protect_workspace(
+    at: Path,
+    guest: str,
+    *,
+    also: tuple[Path, ...] = (),
+    placed: frozenset[str] = frozenset(),
+    held_files: Mapping[str, str] | None = None,
+) -> Protection:
     """Look at the workspace, then decide. `also` are the files that this bottle was decided from, wherever they lie.
 
     What is only there because another bottle `placed` it counts as missing.
@@ -133,7 +162,7 @@ def protect_workspace(at: Path, guest: str, *, also: tuple[Path, ...] = (), plac
     every = {*always, *if_there}
     every |= {str(parent) for path in every for parent in PurePosixPath(path).parents if str(parent) != "."}
     kinds: dict[str, Kind] = {path: "missing" if str(at / path) in placed else kind_of(at / path) for path in every}
-    return protect(kinds, always, if_there, at=at, guest=guest)
+    return protect(kinds, always, if_there, at=at, guest=guest, held_files=held_files)
 
 
 def check_sources(shared: BottlePlan) -> None:
@@ -159,5 +188,6 @@ def workspace_mounts(shared: BottlePlan) -> Protection:
     if shared.spec.workspace.mode != "bind":
         return Protection(mounts=(bound,), placeholders=())
     placed, also = of_others(shared.stage_dir), shared.spec.read_from
-    found = protect_workspace(shared.workspace_dir, shared.guest_workspace, also=also, placed=placed)
+    files = dict(shared.agent_provision.held_files)
+    found = protect_workspace(shared.workspace_dir, shared.guest_workspace, also=also, placed=placed, held_files=files)
     return replace(found, mounts=(bound, *found.mounts))

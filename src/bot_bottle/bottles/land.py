@@ -23,7 +23,8 @@ TEXT_LIMIT = 2 * 1024 * 1024
 """Largest file in bytes that is shown as a text diff."""
 
 RUN_BY_TOOLS = (
-    ".claude", ".codex", ".gemini", ".cursor", ".vscode", ".idea", ".husky", ".envrc", ".mcp.json", "bottle.yaml", ".git",
+    ".claude", ".codex", ".gemini", ".cursor", ".opencode", "opencode.json", "opencode.jsonc", ".qwen", ".amp", ".aider.conf.yml",
+    ".vscode", ".idea", ".husky", ".envrc", ".mcp.json", "bottle.yaml", ".git",
 )  # fmt: skip
 """First parts of paths that editors, agents and shells on the host run or obey by themselves: landed only when named."""
 

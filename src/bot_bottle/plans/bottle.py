@@ -33,7 +33,8 @@ class AgentProvision:
     """How one coding agent runs in this bottle; made by its provider, complete.
 
     `command` is what runs when the bottle starts, guest paths only. `env` is added to the bottle's environment; values are
-    plain or inert placeholders. `mounts` are the agent's read-only program folders.
+    plain or inert placeholders. `mounts` are the agent's read-only program folders. `held_files` pairs names of settings in the
+    workspace with a content: what holds such a name in a shared workspace must be a file for this agent.
     """
 
     provider: str
@@ -44,6 +45,7 @@ class AgentProvision:
     files: tuple[GuestFile, ...] = ()
     mounts: tuple[Mount, ...] = ()
     notes: tuple[Line, ...] = ()
+    held_files: tuple[tuple[str, str], ...] = ()
     dockerfile_path: Path | None = None
 
 
