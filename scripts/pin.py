@@ -43,14 +43,19 @@ def resolved(wanted: list[str]) -> dict[str, str]:
     return {item["metadata"]["name"].lower().replace("_", "-"): item["metadata"]["version"] for item in report["install"]}
 
 
-def hashes(index: str, name: str, version: str) -> list[str]:
-    """The SHA-256 of every file of this version."""
+def files(index: str, name: str, version: str) -> list[tuple[str, str]]:
+    """Name and SHA-256 of every file of this version."""
     request = urllib.request.Request(f"{index.rstrip('/')}/{name}/", headers={"Accept": ACCEPT})
     with urllib.request.urlopen(request, timeout=60) as answer:
         page: dict[str, Any] = json.load(answer)  # Any: JSON
     spellings = (f"-{version}-", f"-{version}.tar.gz", f"-{version}.zip")
-    found = {file["hashes"]["sha256"] for file in page["files"] if any(spelling in file["filename"] for spelling in spellings)}
-    return sorted(found)
+    named = [(str(file["filename"]), str(file["hashes"]["sha256"])) for file in page["files"]]
+    return [(file, digest) for file, digest in named if any(spelling in file for spelling in spellings)]
+
+
+def hashes(index: str, name: str, version: str) -> list[str]:
+    """The SHA-256 of every file of this version."""
+    return sorted({digest for _, digest in files(index, name, version)})
 
 
 def write_list(path: Path, title: str, pins: dict[str, str], index: str) -> None:

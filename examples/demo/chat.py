@@ -3,10 +3,9 @@
 import json
 from collections.abc import Iterator
 
-from turns import Json, Step, Turn, text_of, turn_for_tools
+from turns import Json, Step, Turn, text_of, turn_for_blocks, turn_for_tools
 
 USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
-EDIT_BLOCK = "{path}\n```python\n<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n```\n"
 
 
 def chat_results(body: Json) -> list[str]:
@@ -15,9 +14,10 @@ def chat_results(body: Json) -> list[str]:
 
 
 def chat_turn(script: list[Step], body: Json) -> Turn:
-    """This turn's step. aider offers no tools and asks for edits as text."""
-    if any("SEARCH/REPLACE" in text_of(message.get("content")) for message in body.get("messages", [])):
-        return Turn(say="\n".join(EDIT_BLOCK.format(path=step["edit"], **step) for step in script if "edit" in step))
+    """This turn's step."""
+    blocks = turn_for_blocks(script, (text_of(message.get("content")) for message in body.get("messages", [])))
+    if blocks is not None:
+        return blocks
     functions = [tool["function"] for tool in body.get("tools") or [] if tool.get("type") == "function"]
     tools = {function["name"]: function.get("parameters", {}) for function in functions}
     return turn_for_tools(script, chat_results(body), tools)

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from chat import chat_answer, chat_chunks, chat_turn
 from gemini import gemini_answer, gemini_turn
-from turns import Json, Step, Turn, choose, locate, text_of, turn_for_tools
+from turns import Json, Step, Turn, choose, locate, text_of, turn_for_blocks, turn_for_tools
 
 __all__ = ["HOSTS", "Json", "Seen", "StandIn", "Step", "Turn", "standing_in", "text_of"]
 
@@ -125,7 +125,7 @@ def claude_turn(script: list[Step], body: Json) -> Turn:
     """Side questions (a title, a summary) come without tools and get a short answer; the others play the script."""
     results, tools = claude_results(body), {tool.get("name"): tool.get("input_schema", {}) for tool in body.get("tools", [])}
     if "Bash" not in tools:
-        return turn_for_tools(script, results, tools)  # another client of this API
+        return turn_for_blocks(script, (text_of(body.get("system")),)) or turn_for_tools(script, results, tools)
     return turn_for_claude(choose(script, results), results)
 
 

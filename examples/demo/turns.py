@@ -1,7 +1,7 @@
 """The script that the stand-in plays, and a step of it as a call of whatever tools a client offers."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Json = dict[str, Any]  # Any: JSON
@@ -60,6 +60,17 @@ def text_of(content: Any) -> str:  # Any: JSON
 def knows(tools: Mapping[str, Json]) -> bool:
     """Whether one of the tools on offer runs commands: side questions (a title, a summary) come without."""
     return any(name in tools for name in KINDS["run"])
+
+
+EDIT_BLOCK = "{path}\n```python\n<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n```\n"
+
+
+def turn_for_blocks(script: list[Step], texts: Iterable[str]) -> Turn | None:
+    """The script's edits as text, if the conversation asks for that: aider offers no tools."""
+    if not any("SEARCH/REPLACE" in text for text in texts):
+        return None
+    edits = (EDIT_BLOCK.format(path=step["edit"], old=step["old"], new=step["new"]) for step in script if "edit" in step)
+    return Turn(say="\n".join((*edits, script[-1].get("say", "Done."))))
 
 
 def turn_for_tools(script: list[Step], results: list[str], tools: Mapping[str, Json]) -> Turn:

@@ -67,6 +67,8 @@ class AgentProvider(ABC):
 
     name: str
     summary: str
+    installer: str = ""
+    """The program that brings it: npm or pip."""
     resume: tuple[str, ...] = ()
     """The arguments that take up the last conversation in the same folder; empty when the agent keeps none."""
     plain_variables: tuple[str, ...] = ()

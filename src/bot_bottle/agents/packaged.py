@@ -2,7 +2,7 @@
 
 import json
 import os
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,38 +14,20 @@ from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
 from bot_bottle.plans.gate import Line
 
 
-class FromNpm(AgentProvider, ABC):
-    """An agent whose program comes from npm, pinned by its `release`."""
+class Packaged(AgentProvider, ABC):
+    """An agent that is installed once and mounted read-only."""
 
     title: str
     """What its makers call it."""
-    pinned: Release
-
-    def __init__(self, release: Release | None = None, system: str | None = None) -> None:
-        self.release = release or self.pinned
-        self.system = system or this_platform()
 
     @property
     def programs(self) -> str:
         """Where the install folder is inside the bottle."""
         return f"/run/bot-bottle/agents/{self.name}"
 
-    def describe_pin(self) -> str:
-        """The pinned version."""
-        return self.release.main.version
-
-    def installed(self, cache: Path) -> Installed | None:
-        """The pinned version in the cache, or None."""
-        return find(self.release, cache, self.system)
-
-    def install(self, cache: Path) -> Installed:
-        """Bring the pinned version into the cache with npm."""
-        return install(self.release, cache, system=self.system, host=os.environ)
-
+    @abstractmethod
     def start(self) -> tuple[str, ...]:
-        """The start of the command: the program, behind node where it is a script."""
-        program = program_path(self.release, self.programs, self.system)
-        return ("node", program) if self.release.on(self.system).is_script else (program,)
+        """The start of the command, guest paths."""
 
     def sandbox_note(self, options: tuple[str, ...]) -> tuple[Line, ...]:
         """What the preflight says of our options that turn the agent's own questions off; nothing when there are none."""
@@ -79,6 +61,34 @@ class FromNpm(AgentProvider, ABC):
             notes=notes,
             held_files=held_files,
         )
+
+
+class FromNpm(Packaged, ABC):
+    """An agent whose program comes from npm, pinned by its `release`."""
+
+    pinned: Release
+    installer = "npm"
+
+    def __init__(self, release: Release | None = None, system: str | None = None) -> None:
+        self.release = release or self.pinned
+        self.system = system or this_platform()
+
+    def describe_pin(self) -> str:
+        """The pinned version."""
+        return self.release.main.version
+
+    def installed(self, cache: Path) -> Installed | None:
+        """The pinned version in the cache, or None."""
+        return find(self.release, cache, self.system)
+
+    def install(self, cache: Path) -> Installed:
+        """Bring the pinned version into the cache with npm."""
+        return install(self.release, cache, system=self.system, host=os.environ)
+
+    def start(self) -> tuple[str, ...]:
+        """The start of the command: the program, behind node where it is a script."""
+        program = program_path(self.release, self.programs, self.system)
+        return ("node", program) if self.release.on(self.system).is_script else (program,)
 
 
 def prompt_file(path: str, prompt: str) -> tuple[GuestFile, ...]:

@@ -1,11 +1,9 @@
 """Every agent provider, one line each; a provider's module loads when it is asked for."""
 
 import importlib
-from typing import get_args
 
 from bot_bottle.agents.base import AgentProvider
 from bot_bottle.errors import BadUsage
-from bot_bottle.manifest.spec import AgentName
 
 PROVIDERS = {
     "claude": "claude:Claude",
@@ -15,6 +13,7 @@ PROVIDERS = {
     "qwen": "qwen:Qwen",
     "copilot": "copilot:Copilot",
     "amp": "amp:Amp",
+    "aider": "aider:Aider",
     "shell": "shell:Shell",
     "custom": "custom:Custom",
 }
@@ -38,11 +37,9 @@ def providers() -> tuple[AgentProvider, ...]:
 
 
 def unknown(name: str) -> BadUsage:
-    """No such agent, or one that is reserved and has no provider yet."""
-    known = f"The agents are {', '.join(PROVIDERS)}."
-    if name in get_args(AgentName):
-        return BadUsage(f"There is no provider for the agent {name} yet.", facts=(known,), next="Use `agent: custom` for now.")
+    """There is no such agent."""
     import difflib
 
     near = difflib.get_close_matches(name, PROVIDERS, n=1)
+    known = f"The agents are {', '.join(PROVIDERS)}."
     return BadUsage(f"There is no agent called {name!r}.", facts=(known,), next=f"Did you mean {near[0]}?" if near else "")

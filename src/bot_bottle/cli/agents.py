@@ -25,7 +25,7 @@ def ls(*, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     for each in rows:
-        click.echo(f"{each['name']:8} {each['version'] or '-':10} {each['state']:14} {each['summary']}")
+        click.echo(f"{each['name']:8} {each['version'] or '-':22} {each['state']:14} {each['summary']}")
 
 
 def row(each: AgentProvider, cache: Path) -> dict[str, str]:
@@ -45,7 +45,7 @@ def install(names: tuple[str, ...], *, quiet: bool) -> None:
     for name in names:
         each = provider(name)
         if each.describe_pin() and not quiet:
-            sys.stderr.write(f"Installing {name} {each.describe_pin()} with npm\n")
+            sys.stderr.write(f"Installing {name} {each.describe_pin()} with {each.installer}\n")
         found = each.install(cache_dir())
         if not quiet:
             click.echo(f"{name} {found.version} is in {found.folder} ({found.integrity[:19]}…)")

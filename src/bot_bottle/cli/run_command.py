@@ -36,7 +36,7 @@ run = click.Command(
     ],
     callback=_start,
     short_help="Start an agent in a new bottle.",
-    help="Start AGENT (claude, codex, shell or custom; the manifest's when left out) in a new bottle, for the folder you stand "
-    "in. ARGS after -- go to the agent; for shell they are the command to run. The exit code is theirs; our own are 2 and 120 to "
-    "127.",
+    help="Start AGENT (claude, codex, shell, … as `bot-bottle agents ls` lists them; the manifest's when left out) in a new "
+    "bottle, for the folder you stand in. ARGS after -- go to the agent; for shell they are the command to run. The exit code is "
+    "theirs; our own are 2 and 120 to 127.",
 )

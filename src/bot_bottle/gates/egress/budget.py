@@ -14,13 +14,16 @@ from bot_bottle.gates.egress.usage import UsageReader, Used
 from bot_bottle.manifest.spec import Budget
 from bot_bottle.record import asdict
 
-COUNTED = ("/messages", "/chat/completions", "/responses", "/responses/compact")
+COUNTED = (
+    *("/messages", "/chat/completions", "/responses", "/responses/compact"),
+    *(":generatecontent", ":streamgeneratecontent"),
+)
 """How the paths of the model APIs end whose answers report their tokens, behind whatever prefix a company's proxy has."""
 
 UNCOUNTED = (
     *("/messages/batches", "/batches", "/complete", "/completions", "/realtime", "/embeddings", "/fine_tuning/jobs"),
     *("/images/generations", "/images/edits", "/audio/speech", "/audio/transcriptions", "/audio/translations", "/videos"),
-    *(":generatecontent", ":streamgeneratecontent", ":batchgeneratecontent", ":predict", ":rawpredict", ":streamrawpredict"),
+    *(":batchgeneratecontent", ":predict", ":rawpredict", ":streamrawpredict"),
 )
 """Calls of these APIs, and of Google's, that cost money and report it later, elsewhere, over a WebSocket, or in another form."""
 

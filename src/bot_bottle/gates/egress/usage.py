@@ -1,4 +1,4 @@
-"""Tokens that an answer of a model API reports: Anthropic Messages, OpenAI Chat Completions and Responses, whole or as a stream.
+"""Tokens that an answer of a model API reports: Anthropic Messages, OpenAI Chat Completions and Responses, Gemini.
 
 Pure: bytes in, counts out. The server writes the answer, and the bottle chooses when to stop reading it: what is not reported in
 the end is estimated from what came, never left out. Formats: WHATWG server-sent events; the vendors' API references.
@@ -102,13 +102,34 @@ class UsageReader:
             return
         if not isinstance(event, dict):
             return
-        self._events += 1 if "delta" in event or "choices" in event else 0
+        self._events += 1 if "delta" in event or "choices" in event or "candidates" in event else 0
         self._said += _length(event.get("delta")) + sum(
             _length(choice.get("delta")) for choice in _list(event.get("choices")) if isinstance(choice, dict)
         )
+        if "candidates" in event or "usageMetadata" in event:
+            self._take_gemini(event)
         for part in (event, event.get("message"), event.get("response")):
             if isinstance(part, dict):
                 self._note(part, kind=str(event.get("type", "")))
+
+    def _take_gemini(self, event: Mapping[str, Any]) -> None:  # Any: JSON
+        """GenerateContentResponse: every event of a stream has the counts so far, the last one says why it ends."""
+        candidates = [one for one in _list(event.get("candidates")) if isinstance(one, dict)]
+        self._said += sum(_length(one.get("content")) for one in candidates)
+        if isinstance(event.get("modelVersion"), str):
+            self._used = replace(self._used, model=event["modelVersion"][:100])
+        usage = event.get("usageMetadata")
+        if isinstance(usage, dict):
+            read = _count(usage, "cachedContentTokenCount")
+            prompt = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
+            output = _count(usage, "candidatesTokenCount") + _count(usage, "thoughtsTokenCount")
+            self._used = replace(
+                self._used,
+                input=max(self._used.input, prompt - read, 0),
+                output=max(self._used.output, output),
+                cache_read=max(self._used.cache_read, read),
+            )
+            self._is_final = self._is_final or any("finishReason" in one for one in candidates)
 
     def _note(self, part: Mapping[str, Any], *, kind: str) -> None:  # Any: JSON
         if isinstance(part.get("model"), str):

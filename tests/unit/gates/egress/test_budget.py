@@ -51,12 +51,33 @@ RESPONSES = sse(
     {"type": "response.completed", "response": RESPONSE},
 )
 
+GEMINI_PARTS: list[dict[str, Any]] = [  # Any: JSON
+    {
+        "candidates": [{"content": {"parts": [{"text": "Hello"}]}}],
+        "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 2, "cachedContentTokenCount": 60},
+        "modelVersion": "gemini-2.5-pro",
+    },
+    {
+        "candidates": [{"content": {"parts": [{"text": ", you"}]}, "finishReason": "STOP"}],
+        "usageMetadata": {
+            "promptTokenCount": 100,
+            "candidatesTokenCount": 5,
+            "thoughtsTokenCount": 30,
+            "cachedContentTokenCount": 60,
+        },
+        "modelVersion": "gemini-2.5-pro",
+    },
+]
+GEMINI = Used(model="gemini-2.5-pro", input=40, output=35, cache_read=60)
+
 CLAUDE = Used(model=MESSAGE["model"], input=10, cache_read=200, cache_write=50)
 GPT = Used(model="gpt-5", input=40, output=20, cache_read=60)
 CODEX = Used(model="gpt-5-codex", input=70, output=40, cache_read=30)
 ANSWERS = [
     (ANTHROPIC, True, replace(CLAUDE, output=30)),
     (json.dumps({"type": "message", **MESSAGE}).encode(), False, replace(CLAUDE, output=1)),
+    (sse(*GEMINI_PARTS), True, GEMINI),
+    (json.dumps(GEMINI_PARTS[1]).encode(), False, GEMINI),
     (CHAT, True, replace(GPT, model="gpt-5-2025-08-07")),
     (json.dumps({"object": "chat.completion", "model": "gpt-5", "choices": [], "usage": CHAT_USAGE}).encode(), False, GPT),
     (RESPONSES, True, CODEX),
@@ -111,6 +132,16 @@ def test_a_stream_that_is_left_early_is_estimated() -> None:
     assert used.is_estimate
     assert (used.input, used.cache_read) == (10, 200)
     assert used.output == len("Hello, you") // 3 + 1
+
+
+def test_a_gemini_stream_that_is_left_early_counts_what_it_said_so_far_as_an_estimate() -> None:
+    reader = UsageReader(is_stream=True)
+    reader.feed(sse(GEMINI_PARTS[0]))
+    reader.finish()
+    used = reader.used(sent=300)
+    assert used.is_estimate
+    assert (used.input, used.cache_read) == (40, 60)
+    assert used.output >= 2
 
 
 def test_a_stream_that_never_reports_is_estimated_from_what_went_both_ways() -> None:
@@ -194,9 +225,10 @@ def call(target: str = "/v1/messages", *, method: str = "POST", is_websocket: bo
         (call("/v1/complete"), "uncounted"),
         (call("/v1/responses/compact"), "counted"),
         (call("/v1/images/generations"), "uncounted"),
-        (call("/v1beta/models/gemini-x:generateContent"), "uncounted"),
-        (call("/v1beta/models/gemini-x:streamGenerateContent?alt=sse"), "uncounted"),
-        (call("/v1beta/models/gemini-x%3AgenerateContent"), "uncounted"),
+        (call("/v1beta/models/gemini-x:generateContent"), "counted"),
+        (call("/v1beta/models/gemini-x:batchGenerateContent"), "uncounted"),
+        (call("/v1beta/models/gemini-x:streamGenerateContent?alt=sse"), "counted"),
+        (call("/v1beta/models/gemini-x%3AgenerateContent"), "counted"),
         (call("/v1beta/models/gemini-x:countTokens"), None),
         (call("/v1/projects/p/locations/l/publishers/anthropic/models/claude:streamRawPredict"), "uncounted"),
         (call("/model/anthropic.claude-v1%3A0/invoke-with-response-stream"), "uncounted"),
