@@ -10,6 +10,7 @@ from bot_bottle.agents.model_api import ANTHROPIC, OPENAI, defaults_of, key_note
 from bot_bottle.agents.packaged import Packaged
 from bot_bottle.agents.pypi import Release, find, install, read_pins, start_of
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
+from bot_bottle.plans.gate import Line
 from bot_bottle.record import replace
 
 VERSION = "0.86.2"
@@ -38,6 +39,12 @@ GIT_FILES = (
 )
 """aider keeps its history in the project, which git need not see, and names an author in .git/config when there is none: a file
 that a bottle must not change. `.invalid` is nobody's (RFC 2606). A repository's own author goes before this one."""
+
+PROMPT = ".config/aider/prompt.md"
+"""The operator's standing prompt alone: what is added for agents that can ask would mislead this one."""
+UNSUPERVISED = Line(
+    label="agent", text="aider cannot ask you for anything: it speaks no MCP", why="what is refused stays refused"
+)
 
 
 class Aider(Packaged):
@@ -81,12 +88,17 @@ class Aider(Packaged):
         known = [api for api in APIS if api.has_credential(host, credentials)]
         bases = {api.base_variable: api.endpoint(host).url for api in known if host.get(api.base_variable)}
         env = QUIET | host | bases | {api.keys[0].variable: PLACEHOLDER for api in known}
-        read = ("--read", asked.guest_prompt_file) if asked.spec.prompt else ()
+        prompt = (GuestFile(path=PROMPT, content=asked.spec.prompt),) if asked.spec.prompt else ()
+        read = ("--read", f"{asked.guest_home}/{PROMPT}") if prompt else ()
         return self.assemble(
             installed,
             arguments=(*read, *asked.spec.args),
             mode=PromptMode.INSTRUCTIONS_FILE,
             env=tuple(env.items()),
-            files=GIT_FILES,
-            notes=(*self.sandbox_note(("AIDER_YES_ALWAYS",)), *key_notes(APIS, host, credentials, title=self.title)),
+            files=(*GIT_FILES, *prompt),
+            notes=(
+                *((UNSUPERVISED,) if asked.is_supervised else ()),
+                *self.sandbox_note(("AIDER_YES_ALWAYS",)),
+                *key_notes(APIS, host, credentials, title=self.title),
+            ),
         )

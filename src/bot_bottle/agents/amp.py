@@ -7,6 +7,7 @@ from bot_bottle.agents.endpoint import PLACEHOLDER
 from bot_bottle.agents.model_api import Key, ModelApi, key_note
 from bot_bottle.agents.npm import Package, Platform, Release
 from bot_bottle.agents.packaged import FromNpm, json_file, prompt_file
+from bot_bottle.agents.supervised import HEADERS, SERVER, URL
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
 
 VERSION = "0.0.1790142911-g7618fb"
@@ -49,6 +50,8 @@ SETTINGS = {
 }
 """No questions, no updates, and no work that somebody starts from the service's web page."""
 
+SUPERVISED = {"amp.mcpServers": {SERVER: {"url": URL, "headers": HEADERS}}}
+
 
 class Amp(FromNpm):
     """Amp. The bottle is its sandbox, so its own permission questions are off; it needs an account with its makers."""
@@ -74,8 +77,8 @@ class Amp(FromNpm):
             mode=PromptMode.INSTRUCTIONS_FILE,
             env=env,
             files=(
-                json_file(".config/amp/settings.json", SETTINGS),
-                *prompt_file(".config/amp/AGENTS.md", asked.spec.prompt),
+                json_file(".config/amp/settings.json", SETTINGS | (SUPERVISED if asked.is_supervised else {})),
+                *prompt_file(".config/amp/AGENTS.md", asked),
             ),
             notes=(
                 *self.sandbox_note(("amp.dangerouslyAllowAll",)),

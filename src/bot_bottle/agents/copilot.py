@@ -10,6 +10,7 @@ from bot_bottle.agents.endpoint import PLACEHOLDER
 from bot_bottle.agents.model_api import ANTHROPIC, OPENAI, Key, ModelApi, key_note
 from bot_bottle.agents.npm import Package, Platform, Release
 from bot_bottle.agents.packaged import FromNpm, chooses, json_file, prompt_file
+from bot_bottle.agents.supervised import CLIENTS_PATH
 from bot_bottle.manifest.spec import Credential, FromEnv, Rule, Target
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
 from bot_bottle.plans.gate import Line
@@ -103,12 +104,12 @@ class Copilot(FromNpm):
         options = () if chooses(asked.spec.args, *CHOICES) else OPTIONS
         return self.assemble(
             installed,
-            arguments=(*options, *asked.spec.args),
+            arguments=(*options, *supervised(asked), *asked.spec.args),
             mode=PromptMode.INSTRUCTIONS_FILE,
             env=environment(host),
             files=(
                 json_file(".copilot/config.json", {"trusted_folders": [asked.guest_workspace], "banner": "never"}),
-                *prompt_file(".copilot/copilot-instructions.md", asked.spec.prompt),
+                *prompt_file(".copilot/copilot-instructions.md", asked),
             ),
             notes=(*self.sandbox_note(options), self.key(host, asked.spec.credentials)),
         )
@@ -122,6 +123,11 @@ class Copilot(FromNpm):
             return Line(label="agent key", text="the gate sets the token on requests to GitHub; inside, it is a placeholder")
         text = f"none: set {' or '.join(TOKENS)}, or {BASE_URL} and {KEY} for a model API of your own"
         return Line(label="agent key", text=text, why="Copilot will say that it is not logged in")
+
+
+def supervised(asked: Provisioning) -> tuple[str, ...]:
+    """The server through which the agent asks the operator."""
+    return (f"--additional-mcp-config=@{asked.guest_home}/{CLIENTS_PATH}",) if asked.is_supervised else ()
 
 
 def own_api(host: Mapping[str, str]) -> ModelApi | None:

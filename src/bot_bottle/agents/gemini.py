@@ -7,6 +7,7 @@ from bot_bottle.agents.endpoint import PLACEHOLDER, refuse
 from bot_bottle.agents.model_api import GEMINI, key_note
 from bot_bottle.agents.npm import Package, Release, everywhere
 from bot_bottle.agents.packaged import FromNpm, chooses, json_file, prompt_file
+from bot_bottle.agents.supervised import HEADERS, SERVER, URL, WAIT_MS
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
 
 WHERE = "agent gemini"
@@ -33,6 +34,9 @@ SETTINGS = {
     "telemetry": {"enabled": False},
 }
 """No updates, no telemetry, no question about the login or the folder."""
+
+SUPERVISED = {"mcpServers": {SERVER: {"httpUrl": URL, "headers": HEADERS, "trust": True, "timeout": WAIT_MS}}}
+"""The operator's own server, so its tools are called without a question."""
 
 MODES = ("--approval-mode", "--yolo", "-y")
 
@@ -62,6 +66,9 @@ class Gemini(FromNpm):
             arguments=(*approval, *asked.spec.args),
             mode=PromptMode.INSTRUCTIONS_FILE,
             env=(*QUIET, ("GEMINI_API_KEY", PLACEHOLDER), *asked.host_values),
-            files=(json_file(".gemini/settings.json", SETTINGS), *prompt_file(".gemini/GEMINI.md", asked.spec.prompt)),
+            files=(
+                json_file(".gemini/settings.json", SETTINGS | (SUPERVISED if asked.is_supervised else {})),
+                *prompt_file(".gemini/GEMINI.md", asked),
+            ),
             notes=(*self.sandbox_note(approval), key),
         )

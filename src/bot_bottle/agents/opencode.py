@@ -7,6 +7,7 @@ from bot_bottle.agents.endpoint import PLACEHOLDER
 from bot_bottle.agents.model_api import ANTHROPIC, GEMINI, OPENAI, Key, defaults_of, key_notes
 from bot_bottle.agents.npm import Package, Platform, Release
 from bot_bottle.agents.packaged import FromNpm, json_file, prompt_file
+from bot_bottle.agents.supervised import HEADERS, SERVER, URL, WAIT_MS
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
 from bot_bottle.plans.gate import Line
 from bot_bottle.record import replace
@@ -59,6 +60,7 @@ HELD = (("opencode.json", "{}\n"), ("opencode.jsonc", "{}\n"))
 """1.18.33 ends when it finds a folder under these names, which is what holds the others in a shared workspace."""
 IN_SHARED = (("OPENCODE_DISABLE_PROJECT_CONFIG", "1"),)
 """It also ends when it cannot write into the project's .opencode. With this it looks at neither, nor for AGENTS.md."""
+SUPERVISED = {"mcp": {SERVER: {"type": "remote", "url": URL, "headers": HEADERS, "oauth": False, "timeout": WAIT_MS}}}
 INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
 SHARED_NOTE = Line(
     label="agent",
@@ -87,7 +89,7 @@ class Opencode(FromNpm):
         host, credentials = dict(asked.host_values), asked.spec.credentials
         known = {name: api for name, api in APIS.items() if api.has_credential(host, credentials)}
         is_shared = asked.spec.workspace.mode == "bind"
-        settings = SETTINGS | {"provider": providers(host)}
+        settings = SETTINGS | {"provider": providers(host)} | (SUPERVISED if asked.is_supervised else {})
         if is_shared:
             settings |= {"instructions": [f"{asked.guest_workspace}/{name}" for name in INSTRUCTIONS]}
         return self.assemble(
@@ -98,7 +100,7 @@ class Opencode(FromNpm):
             env=(*QUIET, *(IN_SHARED if is_shared else ()), *((api.keys[0].variable, PLACEHOLDER) for api in known.values())),
             files=(
                 json_file(".config/opencode/opencode.json", settings),
-                *prompt_file(".config/opencode/AGENTS.md", asked.spec.prompt),
+                *prompt_file(".config/opencode/AGENTS.md", asked),
             ),
             notes=(
                 *self.sandbox_note(("permission: allow",)),

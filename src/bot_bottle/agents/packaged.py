@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot_bottle.agents.base import AgentProvider, Installed
+from bot_bottle.agents.base import AgentProvider, Installed, Provisioning
 from bot_bottle.agents.npm import Release, find, install, program_path, this_platform
+from bot_bottle.agents.supervised import standing_prompt
 from bot_bottle.errors import BottleError
 from bot_bottle.manifest.spec import Mount
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
@@ -91,8 +92,9 @@ class FromNpm(Packaged, ABC):
         return ("node", program) if self.release.on(self.system).is_script else (program,)
 
 
-def prompt_file(path: str, prompt: str) -> tuple[GuestFile, ...]:
+def prompt_file(path: str, asked: Provisioning) -> tuple[GuestFile, ...]:
     """The standing prompt where the agent looks for its user's own instructions; nothing when there is none."""
+    prompt = standing_prompt(asked.spec.prompt, is_supervised=asked.is_supervised)
     return (GuestFile(path=path, content=prompt),) if prompt else ()
 
 

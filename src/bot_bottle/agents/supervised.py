@@ -16,12 +16,15 @@ AUTHORIZATION = f"Bearer {SUPERVISE_TOKEN}"
 CLIENTS_PATH = ".config/bot-bottle/mcp.json"
 """Below the bottle's home: the server in the form that most MCP clients read."""
 
+HEADERS = {"Authorization": AUTHORIZATION}
+
 CLIENTS_FILE = GuestFile(
     path=CLIENTS_PATH,
-    content=json.dumps(
-        {"mcpServers": {SERVER: {"type": "http", "url": URL, "headers": {"Authorization": AUTHORIZATION}}}}, indent=1
-    ),
+    content=json.dumps({"mcpServers": {SERVER: {"type": "http", "url": URL, "headers": HEADERS}}}, indent=1),
 )
+
+WAIT_MS = 290_000
+"""For clients that give a tool call less time by default: the server answers after at most 240 s."""
 
 ASKING = """\
 You work in a sealed bottle. Requests to hosts that the operator has not allowed are refused; the answer says why, with a hint.
