@@ -9,8 +9,8 @@ from bot_bottle.agents.endpoint import PLACEHOLDER
 from bot_bottle.agents.model_api import ANTHROPIC, OPENAI, defaults_of, key_notes
 from bot_bottle.agents.packaged import Packaged
 from bot_bottle.agents.pypi import Release, find, install, read_pins, start_of
+from bot_bottle.agents.supervised import cannot_ask
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
-from bot_bottle.plans.gate import Line
 from bot_bottle.record import replace
 
 VERSION = "0.86.2"
@@ -42,9 +42,6 @@ that a bottle must not change. `.invalid` is nobody's (RFC 2606). A repository's
 
 PROMPT = ".config/aider/prompt.md"
 """The operator's standing prompt alone: what is added for agents that can ask would mislead this one."""
-UNSUPERVISED = Line(
-    label="agent", text="aider cannot ask you for anything: it speaks no MCP", why="what is refused stays refused"
-)
 
 
 class Aider(Packaged):
@@ -97,7 +94,7 @@ class Aider(Packaged):
             env=tuple(env.items()),
             files=(*GIT_FILES, *prompt),
             notes=(
-                *((UNSUPERVISED,) if asked.is_supervised else ()),
+                *cannot_ask(asked, "aider speaks no MCP"),
                 *self.sandbox_note(("AIDER_YES_ALWAYS",)),
                 *key_notes(APIS, host, credentials, title=self.title),
             ),

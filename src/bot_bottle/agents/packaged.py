@@ -92,9 +92,9 @@ class FromNpm(Packaged, ABC):
         return ("node", program) if self.release.on(self.system).is_script else (program,)
 
 
-def prompt_file(path: str, asked: Provisioning) -> tuple[GuestFile, ...]:
+def prompt_file(path: str, asked: Provisioning, *, can_ask: bool = True) -> tuple[GuestFile, ...]:
     """The standing prompt where the agent looks for its user's own instructions; nothing when there is none."""
-    prompt = standing_prompt(asked.spec.prompt, is_supervised=asked.is_supervised)
+    prompt = standing_prompt(asked.spec.prompt, is_supervised=asked.is_supervised and can_ask)
     return (GuestFile(path=path, content=prompt),) if prompt else ()
 
 

@@ -7,7 +7,7 @@ from bot_bottle.agents.endpoint import PLACEHOLDER
 from bot_bottle.agents.model_api import OPENAI, key_note
 from bot_bottle.agents.npm import Package, Release, everywhere
 from bot_bottle.agents.packaged import FromNpm, chooses, json_file, prompt_file
-from bot_bottle.agents.supervised import HEADERS, SERVER, URL, WAIT_MS
+from bot_bottle.agents.supervised import cannot_ask
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
 from bot_bottle.record import replace
 
@@ -31,9 +31,7 @@ SETTINGS = {
 }
 """No updates, no telemetry, no question about the login or the folder."""
 
-SUPERVISED = {"mcpServers": {SERVER: {"httpUrl": URL, "headers": HEADERS, "trust": True, "timeout": WAIT_MS}}}
-"""The operator's own server, so its tools are called without a question."""
-
+WHY_NOT = "Qwen Code sends even what is meant for its own machine to the proxy, so that it does not reach the supervise gate"
 MODES = ("--approval-mode", "--yolo", "-y")
 
 
@@ -62,8 +60,8 @@ class Qwen(FromNpm):
             mode=PromptMode.INSTRUCTIONS_FILE,
             env=tuple(env.items()),
             files=(
-                json_file(".qwen/settings.json", SETTINGS | (SUPERVISED if asked.is_supervised else {})),
-                *prompt_file(".qwen/QWEN.md", asked),
+                json_file(".qwen/settings.json", SETTINGS),
+                *prompt_file(".qwen/QWEN.md", asked, can_ask=False),
             ),
-            notes=(*self.sandbox_note(approval), key),
+            notes=(*cannot_ask(asked, WHY_NOT), *self.sandbox_note(approval), key),
         )

@@ -2,8 +2,9 @@
 
 import json
 
+from bot_bottle.agents.base import Provisioning
 from bot_bottle.plans.bottle import GuestFile
-from bot_bottle.plans.gate import GATE_PORTS
+from bot_bottle.plans.gate import GATE_PORTS, Line
 
 SERVER = "supervise"
 URL = f"http://127.0.0.1:{GATE_PORTS['supervise']}/mcp"
@@ -37,3 +38,9 @@ the alternative or do without. If it is pending, go on with other work and look 
 def standing_prompt(prompt: str, *, is_supervised: bool) -> str:
     """The operator's standing prompt, with how to ask behind it."""
     return "\n\n".join(part for part in (prompt, ASKING) if part) if is_supervised else prompt
+
+
+def cannot_ask(asked: Provisioning, why: str) -> tuple[Line, ...]:
+    """For an agent that does not reach the server: what the preflight says when the operator expects to be asked."""
+    text = "the agent cannot ask you: what is refused stays refused, unless you allow it unasked"
+    return (Line(label="agent", text=text, why=why),) if asked.is_supervised else ()

@@ -91,7 +91,11 @@ def manifest(stage: Stage, agent: str) -> Path:
     connect = {f"{host}:443": stage.model.address for host in standin.HOSTS}
     egress = {"upstream": {"connect": connect, "ca": [str(stage.model.ca_file)]}}
     path = stage.folder / "bottle.yaml"
-    path.write_text(json.dumps({"version": 1, "agent": agent, "prompt": "Be brief, and STAY-IN-CHARACTER.", "egress": egress}))
+    path.write_text(
+        json.dumps(
+            {"version": 1, "agent": agent, "prompt": "Be brief, and STAY-IN-CHARACTER.", "egress": egress, "supervise": {}}
+        )
+    )
     path.chmod(0o644)
     return path
 
@@ -131,6 +135,17 @@ def test_a_real_agent_works_sealed_and_never_holds_the_key(
     assert {seen.headers.get(client.header) for seen in calls} == {client.format.format(scene.key)}
     assert not any(scene.key in json.dumps(seen.body) for seen in scene.model.seen)
     assert any("STAY-IN-CHARACTER" in json.dumps(seen.body) for seen in calls), "the standing prompt did not reach the model"
+    if client.name == "qwen":
+        return  # it does not reach the supervise gate, which its preflight says
+    offered = max((offers(seen.body) for seen in calls), key=len)
+    assert any(name.endswith("request_permission") for name in offered), offered
+
+
+def offers(body: standin.Json) -> list[str]:
+    """The names of the tools that a request offers to the model, in any of the forms."""
+    tools = body.get("tools") or []
+    declared = [each for tool in tools for each in tool.get("functionDeclarations", [tool.get("function", tool)])]
+    return [str(each.get("name", "")) for each in declared]
 
 
 AIDER = (

@@ -13,6 +13,7 @@ from bot_bottle.agents.endpoint import PLACEHOLDER
 from bot_bottle.agents.gemini import Gemini
 from bot_bottle.agents.opencode import Opencode
 from bot_bottle.agents.qwen import Qwen
+from bot_bottle.agents.supervised import CLIENTS_PATH
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.manifest.spec import AgentName, BottleSpec, Workspace, WorkspaceMode
 from bot_bottle.plans.bottle import AgentProvision
@@ -46,6 +47,7 @@ def planned(
     prompt: str = "",
     args: tuple[str, ...] = (),
     mode: WorkspaceMode = "copy",
+    is_supervised: bool = False,
 ) -> AgentProvision:
     """As `prepare` asks: the defaults merged into the spec, names of the operator's variables, values of the plain ones."""
     host = host or {}
@@ -66,6 +68,7 @@ def planned(
         host_variables=frozenset(host),
         interactive=False,
         host_values=each.plain_values(host),
+        is_supervised=is_supervised,
     )
     return each.provision(asked, INSTALLED)
 
@@ -184,3 +187,18 @@ def test_amp_gives_its_service_no_terminal() -> None:
 
 def test_aider_runs_isolated_from_modules_in_the_workspace() -> None:
     assert planned(Aider()).command[1:4] == ("-I", "-m", "aider")
+
+
+@pytest.mark.parametrize("each", [EVERY[0], EVERY[2], EVERY[3], EVERY[4]], ids=lambda each: each.name)
+def test_a_supervised_agent_finds_the_operators_inbox_and_is_told_how_to_ask(each: AgentProvider) -> None:
+    plan = planned(each, is_supervised=True)
+    texts = [file.content for file in plan.files] + list(plan.command)
+    assert any("127.0.0.1:3130/mcp" in text or CLIENTS_PATH in text for text in texts)
+    assert any("request_permission" in text for text in texts)
+
+
+@pytest.mark.parametrize("each", [EVERY[1], EVERY[5]], ids=lambda each: each.name)
+def test_an_agent_that_cannot_ask_is_not_told_to_and_the_preflight_says_so(each: AgentProvider) -> None:
+    plan = planned(each, prompt="Be brief.", is_supervised=True)
+    assert not any("request_permission" in file.content for file in plan.files)
+    assert any("cannot ask you" in line.text for line in plan.notes)
