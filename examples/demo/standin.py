@@ -5,8 +5,9 @@ it is a scripted actor, not a model. Every request's head is recorded, so that a
 
 A script is a list of steps; each turn plays the step whose number is the count of tool results seen so far:
     {"say": TEXT} | {"run": COMMAND} | {"read": PATH} | {"write": PATH, "content": TEXT} |
-    {"edit": PATH, "old": TEXT, "new": TEXT}
-`say` may stand beside a tool. Paths are relative to the folder that the first step's `pwd` printed.
+    {"edit": PATH, "old": TEXT, "new": TEXT} | {"ask": TOOL, "with": JSON}
+`ask` calls a tool of the MCP server supervise with these arguments. `say` may stand beside a tool. Paths are relative to the
+folder that the first step's `pwd` printed.
 """
 
 import argparse
@@ -60,6 +61,8 @@ def turn_for_claude(step: Step, results: list[str]) -> Turn:
         return Turn(say=say, tool="Read", input={"file_path": locate(step["read"], results)})
     if "write" in step:
         return Turn(say=say, tool="Write", input={"file_path": locate(step["write"], results), "content": step["content"]})
+    if "ask" in step:
+        return Turn(say=say, tool=f"mcp__supervise__{step['ask']}", input=json.loads(step["with"]))
     if "edit" in step:
         path = locate(step["edit"], results)
         return Turn(say=say, tool="Edit", input={"file_path": path, "old_string": step["old"], "new_string": step["new"]})
@@ -74,6 +77,11 @@ def turn_for_codex(step: Step, tools: set[str]) -> Turn:
         if "exec" in tools:
             return Turn(say=say, tool="exec", input=f"text(await tools.apply_patch({json.dumps(patch)}))")
         return Turn(say=say, tool="apply_patch", input=patch)
+    if "ask" in step:
+        name = f"mcp__supervise__{step['ask']}"
+        if "exec" in tools:
+            return Turn(say=say, tool="exec", input=f"text(await tools.{name}({step['with']}))")
+        return Turn(say=say, tool=name, input=json.loads(step["with"]))
     if "run" in step or "read" in step:
         return shell_turn(say, step.get("run") or f"cat -- '{step['read']}'", tools)
     return Turn(say=say)

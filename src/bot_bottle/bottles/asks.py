@@ -14,7 +14,7 @@ from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.gates.control import ASK_TIMEOUT_S
 from bot_bottle.gates.control import ask as ask_gate
 from bot_bottle.host import paths
-from bot_bottle.record import dataclass
+from bot_bottle.record import asdict, dataclass
 
 Row = dict[str, Any]  # Any: JSON
 
@@ -146,9 +146,28 @@ def find_ask(text: str) -> AskView:
     raise BadUsage(f"{len(found)} requests are meant by {text}.", facts=tuple(one.id for one in found), next="Name one of them.")
 
 
-def approve(ask: AskView, said: Row) -> Row:
-    """Give what was shown, or less."""
-    return to_gate(ask.slug, {"op": "approve", "id": ask.id.rpartition("/")[2], **said})
+def approve(ask: AskView, said: Row, *, host: Mapping[str, str]) -> Row:
+    """Give what was shown, or less. `said` has `scope` (once, for, session, always), `seconds`, `narrow` and `answer`.
+
+    What a preset stands for is looked up here, with the tool's own settings on this machine.
+    """
+    more = preset_rules(str(ask.delta["name"]), host) if ask.kind == "preset" and ask.delta is not None else {}
+    return to_gate(ask.slug, {"op": "approve", "id": ask.id.rpartition("/")[2], **more, **said})
+
+
+def preset_rules(name: str, host: Mapping[str, str]) -> Row:
+    """The rules of a preset, and what the agent has to know to use them: the variables that a start would have set."""
+    from bot_bottle.gates.egress.located import located
+    from bot_bottle.gates.egress.presets import resolve_presets
+    from bot_bottle.host.net import lookup
+    from bot_bottle.host.run import run
+
+    found = resolve_presets((name,), host=host, run=run, cache=paths.cache_dir())
+    note = " ".join(f"{variable}={value}" for variable, value in found.env)
+    return {
+        "rules": [asdict(rule) for rule in located(found.rules, lookup)],
+        "note": f"Set in the environment of the tool: {note}" if note else "",
+    }
 
 
 def deny(ask: AskView, *, reason: str, alternative: str = "") -> Row:

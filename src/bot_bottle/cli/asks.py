@@ -1,6 +1,7 @@
 """The verbs that answer agents: asks, approve, deny, grants."""
 
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -97,7 +98,7 @@ def approve(
         said |= {"scope": "for", "seconds": _time(minutes)}
     if answer is not None:
         said["answer"] = answer
-    given = inbox.approve(one, said)
+    given = inbox.approve(one, said, host=os.environ)
     say = make_say(quiet=False)
     if given.get("grant"):
         click.echo(f"{one.slug}/{given['grant']}")
