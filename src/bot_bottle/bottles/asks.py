@@ -180,6 +180,12 @@ def revoke(slug: str, name: str) -> None:
     to_gate(slug, {"op": "revoke", "name": name})
 
 
+def take_back(slug: str, name: str) -> None:
+    """End a grant that could not be given whole; one that never held in the running bottle is none to end."""
+    if any(one.name == name and not one.ended for one in read_gate(slug).grants):
+        revoke(slug, name)
+
+
 def _ask(slug: str, row: Row) -> AskView:
     answer = row.get("answer") or {}
     return AskView(

@@ -4,17 +4,20 @@ import json
 import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bot_bottle.bottles import asks as inbox
 from bot_bottle.bottles.asks import AskView, GrantView
 from bot_bottle.cli.say import Say, make_say
-from bot_bottle.errors import BadUsage, Declined
+from bot_bottle.errors import BadUsage, BottleError, Declined, Refused
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.units import seconds as read_seconds
 from bot_bottle.record import asdict
+
+if TYPE_CHECKING:
+    from bot_bottle.bottles.always import Edit
 
 WATCH_S = 0.3
 
@@ -83,6 +86,7 @@ def show(one: AskView, out: Say) -> None:
 @click.option("--once", "scope", flag_value="once", help="For one request.")
 @click.option("--for", "minutes", metavar="TIME", help="For a time, as 30m or 2h.")
 @click.option("--session", "scope", flag_value="session", help="For as long as the bottle runs. The default.")
+@click.option("--always", "scope", flag_value="always", help="For all bottles from now on: a line in your policy.yaml.")
 @click.option("--narrow", multiple=True, metavar="KEY=VALUE", help="Give less: host, ports, methods or paths, as paths=/v1/**.")
 @click.option("--answer", metavar="TEXT", help="The answer to a question.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask back when the ID has no token.")
@@ -91,20 +95,52 @@ def approve(
 ) -> None:
     """Give what was asked, or less; it takes effect at once. ID is what `asks` shows; it names exactly what was shown there."""
     if scope is not None and minutes is not None:
-        raise BadUsage("Choose one of --once, --for and --session.")
+        raise BadUsage("Choose one of --once, --for, --session and --always.")
     one = _named(ask_id, yes=yes)
     said: dict[str, Any] = {"scope": scope or "session", "narrow": read_narrow(narrow)}  # Any: JSON
     if minutes is not None:
         said |= {"scope": "for", "seconds": _time(minutes)}
     if answer is not None:
         said["answer"] = answer
-    given = inbox.approve(one, said, host=os.environ)
     say = make_say(quiet=False)
+    given = _always(one, said, say, yes=yes) if scope == "always" else inbox.approve(one, said, host=os.environ)
     if given.get("grant"):
         click.echo(f"{one.slug}/{given['grant']}")
         say.line(f"{one.slug} may {given['title']}. `bot-bottle grants revoke {one.slug}/{given['grant']}` takes it back.")
     else:
         say.line(f"{one.slug} got its answer.")
+
+
+def _always(one: AskView, said: dict[str, Any], say: Say, *, yes: bool) -> dict[str, Any]:  # Any: JSON
+    """Show what would be written, give it, then write it: a request that is no longer open must not change the policy."""
+    from bot_bottle.bottles.always import plan_edit, write_edit
+
+    if one.delta is None:
+        raise BadUsage("A question is answered once.", next="Leave --always out.")
+    wanted = {**one.delta, **said["narrow"]}
+    try:
+        planned = plan_edit(wanted)
+    except Refused as refused:
+        raise BadUsage("This cannot be written into your policy.", facts=(refused.what,)) from None
+    _show_diff(planned, say)
+    if sys.stdin.isatty() and sys.stderr.isatty() and not yes and not click.confirm("Write this?", err=True):
+        raise Declined("Nothing was given.")
+    given = inbox.approve(one, said, host=os.environ)
+    try:
+        written = write_edit(wanted, planned)
+    except (OSError, BottleError):
+        inbox.take_back(one.slug, str(given["grant"]))
+        raise
+    if written is not planned:
+        say.line("The file has changed meanwhile; this was written:")
+        _show_diff(written, say)
+    return given
+
+
+def _show_diff(edit: "Edit", say: Say) -> None:
+    say.line(f"{edit.path}:")
+    for line in edit.diff:
+        click.echo(plain(line), err=True)
 
 
 def _named(text: str, *, yes: bool) -> AskView:
