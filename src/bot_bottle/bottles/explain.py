@@ -46,7 +46,7 @@ def explain(request: Request, sources: Sources, *, host: Mapping[str, str]) -> E
     """Decide as the gate of a bottle started from these sources would."""
     loaded = load(sources)
     presets = resolve_presets(loaded.spec.egress.presets, host=host, run=run, cache=paths.cache_dir())
-    spec = complete(loaded, provider(loaded.spec.agent), presets, host)
+    spec = complete(loaded, provider(loaded.spec.agent).defaults(host), presets)
     return explain_with(spec, request, notices=tuple(loaded.notices))
 
 

@@ -1,5 +1,6 @@
 """The story of a start: read the manifest, choose, plan, show the preflight, launch, prove, attach, record."""
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot_bottle.agents.base import AgentProvider, Installed
+from bot_bottle.agents.base import AgentDefaults, AgentProvider, Installed
 from bot_bottle.agents.registry import provider as find_provider
 from bot_bottle.backends.base import Backend, Streams, TtySize, Unusable, Usable
 from bot_bottle.backends.registry import backends, find_backend
@@ -26,12 +27,14 @@ from bot_bottle.gates.egress.plan import plan_egress
 from bot_bottle.gates.egress.presets import PresetResult, resolve_presets
 from bot_bottle.gates.supervise.plan import plan_supervise
 from bot_bottle.host import paths
+from bot_bottle.host.files import write_file
 from bot_bottle.host.net import lookup
 from bot_bottle.host.run import run
 from bot_bottle.manifest.read import Loaded, Sources, load
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.image import WantedImage
+from bot_bottle.plans.show import to_json
 from bot_bottle.record import dataclass, replace
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
         wanted = WantedImage(image=loaded.spec.image, dockerfile=agent.dockerfile(), authorities=loaded.spec.egress.upstream.ca)
         image = backend.ready_image(wanted, make=not asked.dry_run, say=say)
         presets = resolve_presets(loaded.spec.egress.presets, host=host, run=run, cache=paths.cache_dir())
-        spec = complete(loaded, agent, presets, host)
+        spec = complete(loaded, agent.defaults(host), presets)
         workspace.check_workspace(spec.workspace.path)
         slug = asked.slug or make_slug(spec, taken=lambda name: paths.bottle_dir(name).exists())
         with claimed(slug) as stage_dir:
@@ -166,10 +169,9 @@ def ready_agent(agent: AgentProvider, *, say: Say, install: bool) -> Installed |
     return installed
 
 
-def complete(loaded: Loaded, agent: AgentProvider, presets: PresetResult, host: Mapping[str, str]) -> BottleSpec:
+def complete(loaded: Loaded, defaults: AgentDefaults, presets: PresetResult) -> BottleSpec:
     """The spec with what presets and the agent add; the operator's own credential of the same name or for the same host wins."""
     spec = loaded.spec
-    defaults = agent.defaults(host)
     named = {credential.name for credential in spec.credentials}
     bound = {target.host for credential in spec.credentials for target in credential.to}
     added = tuple(
@@ -195,6 +197,7 @@ def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBund
         mode=plan.spec.workspace.mode,
         created=time.time(),
     )
+    write_file(plan.stage_dir / "sources.json", json.dumps(to_json(asked.sources)))
     lock = take_lock(plan.stage_dir)
     write_status(status)
 

@@ -116,3 +116,26 @@ def as_record(found: Explanation) -> dict[str, object]:
         "credentials": list(found.credentials),
         "rules": [asdict(rule) for rule in found.rules],
     }
+
+
+@policy.command("reload", short_help="Have a running bottle live by what its files say now.")
+@click.argument("slug", metavar="NAME")
+def reload(slug: str) -> None:
+    """Read the bottle's manifest and your policy again and have its gates live by them at once, open connections too.
+
+    Hosts, credentials, the budget, the search for secrets and the way out change; limits, mounts and the like wait for the next
+    start, and are named.
+    """
+    from bot_bottle.bottles.reload import reload as reload_bottle
+
+    done = reload_bottle(slug, host=os.environ)
+    out, say = make_say(quiet=False, to_stdout=True), make_say(quiet=False)
+    for notice in done.notices:
+        say.line(notice)
+    for line in done.added:
+        out.labelled("now", line)
+    for line in done.removed:
+        out.labelled("no more", line)
+    if done.later:
+        say.line(f"From the next start on: {', '.join(done.later)}.")
+    say.line(f"{slug} lives by its files as they are now.")

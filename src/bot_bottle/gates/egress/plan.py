@@ -1,12 +1,14 @@
 """The egress gate, decided: rules, credentials by name, and how the gate itself reaches the world."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from bot_bottle.gates.egress.why import described
 from bot_bottle.manifest.spec import BottleSpec, Budget, ConnectTo, Credential, FromEnv, Rule, Target, Upstream
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
-from bot_bottle.record import asdict, dataclass, field
+from bot_bottle.record import asdict, dataclass, field, replace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +99,13 @@ def credential_from(row: dict[str, Any]) -> Credential:  # Any: JSON
 def connect_from(row: dict[str, Any]) -> ConnectTo:  # Any: JSON
     """A pinned address, likewise."""
     return ConnectTo(**_tuples(row))
+
+
+def upstream_from(row: Mapping[str, Any]) -> Upstream:
+    """The upstream settings of `EgressPlan.config()`."""
+    pins = tuple(connect_from(dict(pin)) for pin in row["connect"])
+    base = Upstream(proxy=row["proxy"], no_proxy=tuple(row["no_proxy"]), connect=pins)
+    return replace(base, ca=tuple(Path(path) for path in row["ca"]))
 
 
 def budget_from(row: dict[str, Any]) -> Budget:  # Any: JSON

@@ -20,14 +20,12 @@ from bot_bottle.gates.egress.budget import Meter
 from bot_bottle.gates.egress.client import Client
 from bot_bottle.gates.egress.dial import Dialler
 from bot_bottle.gates.egress.exchange import Traffic
-from bot_bottle.gates.egress.plan import bounds_from, budget_from, connect_from
+from bot_bottle.gates.egress.plan import bounds_from, budget_from, upstream_from
 from bot_bottle.gates.egress.prices import read_prices
 from bot_bottle.gates.egress.resolve import Lookup, Resolver
 from bot_bottle.gates.egress.settings import GRANT, KINDS, raised, read_settings
 from bot_bottle.gates.egress.tls import Certificates
 from bot_bottle.host.net import own_addresses
-from bot_bottle.manifest.spec import Upstream
-from bot_bottle.record import replace
 
 PROBE = Subject(host="bot-bottle.invalid", port=80, method="GET", path="/")
 """What the containment probe asks to see that the gate answers. Its refusal is no event; any other request to that name is."""
@@ -245,13 +243,6 @@ class EgressGate(Gate, Adjustable):
             if client.deadline <= now:
                 client.expire()
         self.dialler.sweep(now)
-
-
-def upstream_from(row: Mapping[str, Any]) -> Upstream:
-    """The upstream settings of `EgressPlan.config()`."""
-    pins = tuple(connect_from(pin) for pin in row["connect"])
-    base = Upstream(proxy=row["proxy"], no_proxy=tuple(row["no_proxy"]), connect=pins)
-    return replace(base, ca=tuple(Path(path) for path in row["ca"]))
 
 
 def make_gate(config: Mapping[str, Any], secrets: Mapping[str, str], record: Record) -> Gate:
