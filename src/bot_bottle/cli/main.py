@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "doctor": "doctor:doctor",
     "completion": "lifecycle:completion",
     "agents": "agents:agents",
+    "images": "images:images",
     "traffic": "traffic:traffic",
     "usage": "traffic:usage",
     "policy": "policy:policy",

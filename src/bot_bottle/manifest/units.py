@@ -53,6 +53,16 @@ def written_size(amount: int) -> str:
     return f"{amount}B"
 
 
+def about_size(amount: int) -> str:
+    """Bytes for a list that people look over: one digit after the point."""
+    size, unit = float(amount), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{int(size)} B" if unit == "B" else f"{size:.1f} {unit}"
+
+
 def written_time(amount: float) -> str:
     """Seconds as a manifest would say them."""
     whole, rest = divmod(amount, 1)

@@ -9,11 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot_bottle.backends.images.store import store_dir
+from bot_bottle.backends.images.store import SCRATCH_AFTER_S, store_dir
 from bot_bottle.host.files import make_private_folder, write_file
-
-LEFT_AFTER_S = 6 * 3600
-"""After this long a scratch file belongs to nobody who still works."""
 
 
 def file_key(archive: Path) -> str:
@@ -43,7 +40,7 @@ def scratch() -> Iterator[Path]:
     folder = make_private_folder(store_dir() / "scratch")
     for left in folder.iterdir():
         with contextlib.suppress(OSError):
-            if left.stat().st_mtime < time.time() - LEFT_AFTER_S:
+            if left.stat().st_mtime < time.time() - SCRATCH_AFTER_S:
                 left.unlink()
     path = folder / f"{secrets.token_hex(8)}.tar"
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot_bottle.backends.images.build import Recipe, build, built, key_of, recipe_for
 from bot_bottle.backends.images.docker import Docker, Found, base_name, find, named, pull
-from bot_bottle.backends.images.store import locked, store_dir
+from bot_bottle.backends.images.store import locked, mark_used, store_dir
 from bot_bottle.errors import BottleError
 from bot_bottle.host.files import make_private_folder
 from bot_bottle.host.roots import find_roots, merge_roots
@@ -131,5 +131,6 @@ def _referred(reference: str, docker: Docker, *, make: bool, say: Say, fresh: bo
 
 
 def told(found: Found, origin: str) -> DockerImage:
-    """The daemon's image as plans know it."""
+    """The daemon's image as plans know it; asked for, and so used, now."""
+    mark_used(found.identity)
     return DockerImage(reference=found.identity, origin=origin, config=found.config)

@@ -28,6 +28,11 @@ from bot_bottle.record import dataclass
 RECORD = "image.json"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
+SCRATCH_AFTER_S = 6 * 3600.0
+"""After this long a scratch file belongs to nobody who still works."""
+
+NOTES_AFTER_S = 90 * 86400.0
+
 Say = Callable[[str], None]
 
 
@@ -112,6 +117,32 @@ def sweep(folder: Path) -> None:
     for left in (*folder.glob(".new.*"), *folder.glob(".old.*")):
         with contextlib.suppress(OSError), _hold(left):
             shutil.rmtree(left)
+
+
+def sweep_all(*, now: float, store: Path | None = None) -> None:
+    """Remove what killed starts left, and notes that nobody asked for in a season."""
+    place = store or store_dir()
+    if (place / "roots").is_dir():
+        sweep(place / "roots")
+    for folder, after in (("scratch", SCRATCH_AFTER_S), ("notes", NOTES_AFTER_S), ("used", NOTES_AFTER_S)):
+        for path in (place / folder).iterdir() if (place / folder).is_dir() else ():
+            with contextlib.suppress(OSError):
+                if now - path.stat().st_mtime > after:
+                    path.unlink()
+
+
+def mark_used(identity: str, *, store: Path | None = None) -> None:
+    """Note that a start asked for this image of docker's, which keeps no such time itself."""
+    folder = make_private_folder((store or store_dir()) / "used")
+    (folder / identity.removeprefix("sha256:")).touch()
+
+
+def last_use(identity: str, *, store: Path | None = None) -> float:
+    """When `mark_used` was last told of it; 0 when it never was."""
+    try:
+        return ((store or store_dir()) / "used" / identity.removeprefix("sha256:")).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 @contextlib.contextmanager
