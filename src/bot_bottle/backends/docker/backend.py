@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bot_bottle.backends.base import Backend, BundleLink, RunningBottle, Unusable, Usable
-from bot_bottle.backends.docker.client import Daemon
+from bot_bottle.backends.docker.client import Daemon, client_env
 from bot_bottle.backends.docker.endpoint import Endpoint, find_endpoint, own_home
-from bot_bottle.backends.docker.image import find_image
 from bot_bottle.backends.docker.launch import clean, launch
 from bot_bottle.backends.docker.plan import DockerPlan
 from bot_bottle.backends.docker.prepare import prepare
@@ -34,9 +33,14 @@ class Docker(Backend):
         return daemon if isinstance(daemon, Unusable) else Usable(facts=facts_of(daemon, endpoint))
 
     def ready_image(self, wanted: WantedImage, *, make: bool, say: Callable[[str], None]) -> ReadyImage | None:
-        """The image that the daemon has."""
+        """The image by its id, built, fetched or loaded first where the daemon lacks it."""
+        from bot_bottle.backends.images import docker, ready
+
         endpoint, daemon = self._found or self._ask()
-        return None if isinstance(daemon, Unusable) else find_image(wanted, endpoint, make=make, say=say)
+        if isinstance(daemon, Unusable):
+            return None
+        there = docker.Docker(words=("docker", *endpoint.words), env=client_env(os.environ))
+        return ready.ready_docker(wanted, there, make=make, say=say)
 
     def prepare(self, shared: BottlePlan) -> BottlePlan:
         """Decide the container."""

@@ -41,6 +41,9 @@ BASES = f"{LABEL}.bases"
 CONTEXT_FILES = 500_000
 """Files of a context that are looked at for the hash; a folder with more is another one than was meant."""
 
+STEP_SHOWN = 110
+"""Characters of a step: a line of a terminal."""
+
 _STEP = re.compile(r"(?:Step \d+/\d+ : |#\d+ \[)(.{1,200})")
 
 Say = Callable[[str], None]
@@ -173,7 +176,7 @@ def say_step(line: str, say: Say) -> None:
     """Tell of the builder's steps, not of each line that they print."""
     found = _STEP.match(line)
     if found and f"LABEL {LABEL}" not in line:
-        say(f"  {found[0].strip()}")
+        say(f"  {plain(' '.join(found[0].split()), limit=STEP_SHOWN)}")
 
 
 def failed(recipe: Recipe, done: Finished) -> BottleError:

@@ -23,13 +23,12 @@ from bot_bottle.backends.docker.client import (
     shown,
 )
 from bot_bottle.backends.docker.endpoint import Endpoint
-from bot_bottle.backends.docker.image import read_image
 from bot_bottle.backends.docker.plan import DockerPlan, Owner
 from bot_bottle.backends.docker.prepare import container_name, groups, prepare, users
 from bot_bottle.backends.docker.survey import unfit
 from bot_bottle.backends.first_process import BUILT_INSIDE
 from bot_bottle.backends.mounts import Bind, Memory
-from bot_bottle.errors import BottleError, CannotRunHere
+from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.run import Finished
 from bot_bottle.manifest.spec import Limits
 from bot_bottle.plans.image import DockerImage
@@ -244,17 +243,3 @@ def test_daemon_of_another_kernel_is_refused() -> None:
 def test_daemon_behind_the_network_is_refused() -> None:
     far = Endpoint(words=("--context", "far"), address="ssh://server.example", chosen_by="context far")
     assert unfit(DAEMON, far, machine="x86_64", kernel="6.1.0") is not None
-
-
-def test_images_own_words_are_read() -> None:
-    said = {
-        "Id": "sha256:1",
-        "Config": {"Env": ["PATH=/a:/b", "X=y=z", "=odd"], "User": "app", "WorkingDir": "/srv", "Cmd": None},
-    }
-    image = read_image(json.dumps(said).encode(), origin="base")
-    assert (image.reference, image.config.env) == ("sha256:1", (("PATH", "/a:/b"), ("X", "y=z")))
-
-
-def test_nonsense_about_an_image_is_an_error() -> None:
-    with pytest.raises(BottleError):
-        read_image(b"[]", origin="base")
