@@ -13,20 +13,21 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_packaged_program_wins(tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    packaged = tmp_path / "bin" / "forwarder-aarch64"
+    packaged = tmp_path / "forwarder" / "bin" / "forwarder-aarch64"
+    packaged.parent.mkdir(parents=True)
     packaged.touch()
-    assert forwarder.forwarder_path("aarch64", folder=tmp_path) == packaged
+    assert forwarder.forwarder_path("aarch64", guest=tmp_path) == packaged
 
 
 def test_without_one_it_is_in_the_cache_under_a_digest_of_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = forwarder.forwarder_path("x86_64", folder=tmp_path)
-    assert first.is_relative_to(tmp_path / "bot-bottle" / "guest")
-    changed = tmp_path / "changed.c"
-    changed.write_text("int main(void) { return 0; }\n")
-    monkeypatch.setattr(forwarder, "SOURCE", changed)
-    assert forwarder.forwarder_path("x86_64", folder=tmp_path) != first
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = tmp_path / "forwarder" / "forwarder.c"
+    source.parent.mkdir()
+    source.write_text("int main(void) { return 0; }\n")
+    first = forwarder.forwarder_path("x86_64", guest=tmp_path)
+    assert first.is_relative_to(tmp_path / "cache" / "bot-bottle" / "guest")
+    source.write_text("int main(void) { return 1; }\n")
+    assert forwarder.forwarder_path("x86_64", guest=tmp_path) != first
 
 
 def test_other_machines_have_none() -> None:
@@ -41,14 +42,14 @@ def test_a_program_that_is_there_is_not_compiled_again(tmp_path: Path) -> None:
     def never(command: Command) -> Finished:
         raise AssertionError(command)
 
-    assert forwarder.ready_forwarder(path, run=never) == path
+    assert forwarder.ready_program(path, run=never) == path
 
 
 def test_a_program_that_does_not_compile_says_why_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarder, "compiler", lambda machine: ("cc",))
     path = tmp_path / "cache" / "forwarder-x86_64"
     with pytest.raises(CannotRunHere) as caught:
-        forwarder.ready_forwarder(path, run=lambda command: Finished(code=1, stdout=b"", stderr=b"no \x1b[1mlibc.a\n"))
+        forwarder.ready_program(path, run=lambda command: Finished(code=1, stdout=b"", stderr=b"no \x1b[1mlibc.a\n"))
     assert caught.value.facts == ("no \\x1b[1mlibc.a",)
     assert list(path.parent.iterdir()) == []
 
@@ -56,7 +57,7 @@ def test_a_program_that_does_not_compile_says_why_and_leaves_nothing(tmp_path: P
 def test_a_program_without_any_compiler_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarder, "compiler", lambda machine: None)
     with pytest.raises(CannotRunHere) as caught:
-        forwarder.ready_forwarder(tmp_path / "forwarder-x86_64")
+        forwarder.ready_program(tmp_path / "forwarder-x86_64")
     assert "ziglang" in caught.value.next
 
 

@@ -26,10 +26,12 @@
 
 enum { BACKLOG = 1024 };
 
-/* Each command of the keeper: its number, and the descriptor on which its exit code is reported, once, in decimal. */
+/* Each command of the keeper: its number, and the descriptor on which its exit code is reported, once, in decimal (then -1). With
+ * a terminal whose bytes are relayed, after all that was printed; such a child stays until the keeper lets go of the terminal. */
 struct child {
-    pid_t process;
-    int life;
+    pid_t process; /* 0 once it has ended */
+    int life, code;
+    struct terminal *terminal;
     struct child *next;
 };
 static struct child *children;
@@ -103,12 +105,14 @@ static void refuse(int why) {
     say(text, NULL, 0);
 }
 
-/* Fork and execute. With `rows`, on a terminal of the bottle's own, whose controlling end goes to the keeper. */
+/* Fork and execute. With `rows`, on a terminal of the bottle's own, whose controlling end goes to the keeper; when a channel came
+ * along, its bytes go over that instead. */
 static void start(struct frame *frame) {
     const struct value *message = frame->message;
     int has_terminal = json_member(message, "rows") != NULL, controlling = -1, terminal = -1;
     struct child *made = calloc(1, sizeof *made);
-    if (!made || frame->count != (has_terminal ? 1 : 4)) {
+    int is_relayed = has_terminal && frame->count == 2;
+    if (!made || (!is_relayed && frame->count != (has_terminal ? 1 : 4))) {
         free(made);
         return refuse(made ? EINVAL : ENOMEM);
     }
@@ -131,10 +135,11 @@ static void start(struct frame *frame) {
         refuse(why);
     } else {
         char text[64];
-        *made = (struct child){process, fcntl(frame->descriptors[0], F_DUPFD_CLOEXEC, 3), children};
+        *made = (struct child){.process = process, .life = fcntl(frame->descriptors[0], F_DUPFD_CLOEXEC, 3), .next = children};
+        if (is_relayed && !(made->terminal = open_terminal(controlling, frame->descriptors[1], process))) give_up("no terminal");
         children = made;
         snprintf(text, sizeof text, "{\"type\":\"started\",\"process\":%d}", process);
-        say(text, &controlling, has_terminal);
+        say(text, &controlling, has_terminal && !is_relayed);
     }
     if (has_terminal) close(controlling);
 }
@@ -144,7 +149,7 @@ static void pass_signal(const struct value *message) {
     pid_t process = (pid_t)json_number(message, "process", 0);
     int number = (int)json_number(message, "number", 0);
     for (struct child *one = children; one; one = one->next)
-        if (one->process == process && kill(-process, number) && errno == ESRCH) kill(process, number);
+        if (process && one->process == process && kill(-process, number) && errno == ESRCH) kill(process, number);
 }
 
 /* In a child, so that nothing it does stays with process 1; the answers go straight to the keeper. */
@@ -154,25 +159,45 @@ static void probe(struct frame *frame) {
     _exit(0);
 }
 
+static void resize(const struct value *message) {
+    pid_t process = (pid_t)json_number(message, "process", 0);
+    for (struct child *one = children; one; one = one->next)
+        if (process && one->process == process)
+            resize_terminal(one->terminal, json_number(message, "rows", 24), json_number(message, "cols", 80));
+}
+
 static void obey(struct frame *frame) {
     const char *kind = json_text(frame->message, "type");
+    if (!strcmp(kind, "resize")) resize(frame->message);
     if (!strcmp(kind, "start")) start(frame);
     if (!strcmp(kind, "signal")) pass_signal(frame->message);
     if (!strcmp(kind, "probe")) probe(frame);
 }
 
-static void report(pid_t process, int status) {
-    for (struct child **at = &children; *at; at = &(*at)->next) {
-        struct child *one = *at;
-        if (one->process != process) continue;
+/* Says how it ended once that may be said; 1 when nothing of it is left to do. */
+static int report(struct child *one) {
+    if (one->terminal) relay_terminal(one->terminal);
+    if (one->process || !terminal_is_told(one->terminal)) return 0;
+    if (one->life >= 0) {
         char text[16];
-        int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-        int length = snprintf(text, sizeof text, "%d", code);
+        int length = snprintf(text, sizeof text, "%d", one->code);
         write_all(one->life, text, (size_t)length);
         close(one->life);
+        one->life = -1;
+    }
+    return terminal_is_over(one->terminal);
+}
+
+static void report_all(void) {
+    for (struct child **at = &children; *at;) {
+        struct child *one = *at;
+        if (!report(one)) {
+            at = &one->next;
+            continue;
+        }
         *at = one->next;
+        close_terminal(one->terminal);
         free(one);
-        return;
     }
 }
 
@@ -180,20 +205,46 @@ static void report(pid_t process, int status) {
 static void reap(void) {
     int status;
     pid_t process;
-    while ((process = waitpid(-1, &status, WNOHANG)) > 0) report(process, status);
+    while ((process = waitpid(-1, &status, WNOHANG)) > 0)
+        for (struct child *one = children; one; one = one->next)
+            if (one->process == process) {
+                one->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+                one->process = 0;
+            }
+}
+
+/* The control channel, the ended children, and two descriptors for each relayed terminal. */
+static size_t wait_for_all(struct pollfd **all, size_t *room) {
+    size_t count = 2, wanted = 2;
+    for (struct child *one = children; one; one = one->next) wanted += one->terminal ? 2 : 0;
+    if (wanted > *room) {
+        struct pollfd *more = realloc(*all, wanted * sizeof *more);
+        if (!more) give_up("poll");
+        *all = more;
+        *room = wanted;
+    }
+    (*all)[0] = (struct pollfd){.fd = control, .events = POLLIN};
+    (*all)[1] = (struct pollfd){.fd = woken, .events = POLLIN};
+    for (struct child *one = children; one; one = one->next) {
+        if (!one->terminal) continue;
+        terminal_waits_for(one->terminal, *all + count);
+        count += 2;
+    }
+    return poll(*all, count, -1) < 0 && errno != EINTR ? 0 : count;
 }
 
 static void serve(void) {
-    struct pollfd both[2] = {{.fd = control, .events = POLLIN}, {.fd = woken, .events = POLLIN}};
     struct signalfd_siginfo told;
     struct frame frame;
-    for (;;) {
-        if (poll(both, 2, -1) < 0 && errno != EINTR) return;
-        if (both[1].revents) {
+    struct pollfd *all = NULL;
+    size_t room = 0;
+    while (wait_for_all(&all, &room)) {
+        if (all[1].revents) {
             while (read(woken, &told, sizeof told) > 0) continue;
             reap();
         }
-        if (both[0].revents) {
+        report_all();
+        if (all[0].revents) {
             if (!receive_frame(control, &frame)) return;
             obey(&frame);
             drop_frame(&frame);

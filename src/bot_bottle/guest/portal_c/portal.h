@@ -1,5 +1,7 @@
 /* What the parts of the portal share. */
 #pragma once
+#include <sys/types.h>
+
 #include "json.h"
 
 /* From frames.c. A frame is a 4-byte big-endian length and that many bytes of JSON, descriptors ride with its first byte. */
@@ -23,3 +25,17 @@ void become(const struct value *message, const int *streams, int count) __attrib
 
 /* From probe.c: the answers to the keeper's questions, as JSON on the channel. */
 void answer(const struct value *questions, int channel);
+
+/* From user.c: goes on as the user of this number in a user namespace of its own, without capabilities. 0, or -1 with errno. */
+int become_user(long long number);
+
+/* From terminals.c: a terminal whose bytes go over the keeper's channel. The portal's own descriptors stay the caller's. */
+struct terminal;
+struct pollfd;
+struct terminal *open_terminal(int controlling, int channel, pid_t process); /* NULL when there is no room */
+void relay_terminal(struct terminal *terminal);                              /* moves what can be moved now */
+void resize_terminal(struct terminal *terminal, long long rows, long long cols);
+int terminal_is_told(const struct terminal *terminal); /* all that was printed is with the keeper, or nobody hears it */
+int terminal_is_over(const struct terminal *terminal); /* the keeper has let go of it */
+void terminal_waits_for(const struct terminal *terminal, struct pollfd *both); /* what to poll for, on two descriptors */
+void close_terminal(struct terminal *terminal);
