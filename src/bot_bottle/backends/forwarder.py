@@ -1,8 +1,8 @@
 """Where the programs that run inside a bottle with another kernel are: in the installed package, in the cache, or made now.
 
-They are the guest forwarder and the portal. A wheel holds them for x86-64 and arm64. A checkout compiles them once into the cache,
-with the Zig compiler from PyPI when that is installed, else with the machine's own C compiler. The `…_path` functions only look;
-`ready_program` may compile.
+They are the guest forwarder and the portal. A wheel holds them for x86-64 and arm64. A checkout compiles them once into the
+cache, with the machine's own C compiler where that can link statically, else with PyPI's Zig compiler. The `…_path` functions
+only look; `ready_program` may compile.
 """
 
 import hashlib
@@ -26,13 +26,15 @@ PROGRAMS = {"forwarder": ("forwarder", "forwarder/bin"), "portal": ("portal_c", 
 
 SOURCE = GUEST / "forwarder" / "forwarder.c"
 TARGETS = {"x86_64": "x86_64-linux-musl", "aarch64": "aarch64-linux-musl"}
-FLAGS = ("-std=c11", "-Os", "-static", "-s", "-fstack-protector-strong", "-Wall", "-Wextra", "-Werror")
+FLAGS = ("-std=c11", "-Os", "-static", "-s", "-fstack-protector-strong", "-Wall", "-Wextra", "-Wno-sign-compare", "-Werror")
+"""musl's CMSG_NXTHDR compares signed with unsigned."""
+
 COMPILE_TIMEOUT_S = 300.0
 """Zig builds its C library the first time: 20 to 50 s on two cores."""
 
 
 def forwarder_path(machine: str | None = None, *, guest: Path = GUEST) -> Path:
-    """The forwarder for this kind of machine (this one's by default), whether it is there yet or not. CannotRunHere for others."""
+    """The forwarder for this kind of machine (by default this one's), be it there yet or not. CannotRunHere for others."""
     return program_path("forwarder", machine, guest=guest)
 
 
@@ -59,19 +61,19 @@ def program_path(name: str, machine: str | None = None, *, guest: Path | None) -
 
 def why_no_programs() -> str | None:
     """Why there will be no programs for the inside here, None when they are there or can be compiled."""
-    if (forwarder_path().exists() and portal_path().exists()) or compiler(platform.machine()) is not None:
+    if (forwarder_path().exists() and portal_path().exists()) or compilers(platform.machine()):
         return None
     return "The programs for inside a bottle are not compiled yet in this checkout, and there is no C compiler here."
 
 
 def ready_program(path: Path, *, machine: str | None = None, run: Run = run) -> Path:
-    """The program at this path (as the functions above name it), compiled first when it is missing. CannotRunHere when that cannot be done."""
+    """The program at this path, as the functions above name it; compiled first when it is missing, or CannotRunHere."""
     if path.exists():
         return path
     machine = machine or platform.machine()
     name = path.name.partition("-")[0]
-    command = compiler(machine)
-    if command is None:
+    commands = compilers(machine)
+    if not commands:
         raise CannotRunHere(
             f"The guest {name} has to be compiled once, and there is no C compiler here.",
             next=f"Install one: {sys.executable} -m pip install ziglang",
@@ -80,10 +82,13 @@ def ready_program(path: Path, *, machine: str | None = None, run: Run = run) -> 
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
         sources = sorted(str(one) for one in (GUEST / PROGRAMS[name][0]).glob("*.c"))
-        argv = (*command, *FLAGS, *sources, "-o", str(made))
         env = plain_env(ZIG_GLOBAL_CACHE_DIR=str(cache_dir() / "zig"), ZIG_LOCAL_CACHE_DIR=folder)
-        done = run(Command(argv=argv, env=env, timeout_s=COMPILE_TIMEOUT_S))
-        if done.code != 0:
+        for command in commands:
+            argv = (*command, *FLAGS, *sources, "-o", str(made))
+            done = run(Command(argv=argv, env=env, timeout_s=COMPILE_TIMEOUT_S))
+            if done.code == 0:
+                break
+        else:
             words = done.stderr.decode(errors="replace").splitlines()[-5:]
             raise CannotRunHere(f"The guest {name} does not compile here.", facts=tuple(ascii(word)[1:-1] for word in words))
         made.chmod(0o755)
@@ -91,9 +96,9 @@ def ready_program(path: Path, *, machine: str | None = None, run: Run = run) -> 
     return path
 
 
-def compiler(machine: str) -> tuple[str, ...] | None:
-    """The first words of the compiler's command: Zig for either machine, a C compiler for this one."""
-    if importlib.util.find_spec("ziglang") is not None:
-        return (sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[machine])
-    found = next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
-    return (found,) if found and machine == platform.machine() else None
+def compilers(machine: str) -> tuple[tuple[str, ...], ...]:
+    """The first words of the commands to try: this machine's compilers, which may lack a static C library, then Zig."""
+    found = tuple((path,) for name in ("musl-gcc", "cc", "clang") if (path := shutil.which(name)))
+    zig = (sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[machine])
+    has_zig = importlib.util.find_spec("ziglang") is not None
+    return (*(found if machine == platform.machine() else ()), *((zig,) if has_zig else ()))

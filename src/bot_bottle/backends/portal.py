@@ -82,8 +82,20 @@ class Watched(Protocol):
         """Not None once it has ended."""
 
 
+class RelayedChild(PortalChild):
+    """A command on a terminal of another kernel: its bytes come over a socket, so its size is set by asking."""
+
+    def resize(self, size: TtySize) -> None:
+        """Ask the portal; nothing once it has ended."""
+        if self._terminal is not None and self._code is None:
+            self._bottle.tell({"type": "resize", "process": self._process, "rows": size.rows, "cols": size.cols})
+
+
 class PortalBottle(RunningBottle):
-    """A bottle seen through its portal. `alive` is a descriptor that becomes readable when its process ends (a pidfd)."""
+    """A bottle seen through its portal. `alive` is a descriptor that becomes readable when its process ends (a pidfd).
+
+    With `relays_terminals` its kernel is another one: what is made inside, a terminal for instance, cannot be handed out.
+    """
 
     def __init__(
         self,
@@ -93,17 +105,20 @@ class PortalBottle(RunningBottle):
         process: "Watched",
         alive: int,
         breach: Callable[[], str | None] = lambda: None,
+        relays_terminals: bool = False,
     ) -> None:
         self.plan = plan
         self._control = control
         self._process = process
         self._alive = alive
         self._breach = breach
+        self._relays_terminals = relays_terminals
 
     def start(self, command: GuestCommand, io: Streams | TtySize) -> Child:
         """Ask the portal, wait for its answer, check what came with it."""
-        message: frames.Message = {"type": "start", "argv": list(command.argv), "cwd": command.cwd}
-        message["env"] = [list(pair) for pair in command.env]
+        if isinstance(io, TtySize) and self._relays_terminals:
+            return self._start_relayed(command, io)
+        message = start_message(command)
         streams: tuple[int, ...] = ()
         if isinstance(io, TtySize):
             message |= {"rows": io.rows, "cols": io.cols}
@@ -119,6 +134,21 @@ class PortalBottle(RunningBottle):
             raise
         ours.setblocking(False)
         return PortalChild(self, process=process, life=ours, terminal=terminal)
+
+    def _start_relayed(self, command: GuestCommand, size: TtySize) -> Child:
+        message = start_message(command) | {"rows": size.rows, "cols": size.cols}
+        life, life_inside = socket.socketpair()
+        terminal, terminal_inside = socket.socketpair()
+        try:
+            with life_inside, terminal_inside:
+                reply, received = self._ask(message, (life_inside.fileno(), terminal_inside.fileno()))
+            process, _ = _started(reply, received, has_terminal=False)
+        except BottleError:
+            life.close()
+            terminal.close()
+            raise
+        life.setblocking(False)
+        return RelayedChild(self, process=process, life=life, terminal=terminal.detach())
 
     def probe(self, questions: Sequence[dict[str, Any]], *, timeout_s: float) -> list[dict[str, Any]]:  # Any: JSON
         """Ask inside; what does not arrive in time, or is no JSON, is no answer."""
@@ -146,16 +176,22 @@ class PortalBottle(RunningBottle):
         return self._breach()
 
     def tell(self, message: frames.Message, descriptors: tuple[int, ...] = ()) -> None:
-        """Send one request. BottleError when the bottle is gone; a signal for nobody is dropped."""
+        """Send one request. BottleError when the bottle is gone; a signal or a size for nobody is dropped."""
         try:
             frames.send(self._control, message, descriptors)
         except OSError as error:
-            if message["type"] != "signal":
+            if message["type"] not in ("signal", "resize"):
                 raise BottleError("The bottle is gone.", facts=(str(error),)) from error
 
     def _ask(self, message: frames.Message, descriptors: tuple[int, ...]) -> tuple[frames.Message, list[int]]:
         self.tell(message, descriptors)
         return receive(self._control)
+
+
+def start_message(command: GuestCommand) -> frames.Message:
+    """What every request to start a command says."""
+    env = [list(pair) for pair in command.env]
+    return {"type": "start", "argv": list(command.argv), "cwd": command.cwd, "env": env}
 
 
 def receive(control: socket.socket) -> tuple[frames.Message, list[int]]:

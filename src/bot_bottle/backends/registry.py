@@ -9,6 +9,7 @@ from bot_bottle.errors import BadUsage
 
 BACKENDS = {
     "namespaces": "namespaces.backend:Namespaces",
+    "gvisor": "gvisor.backend:Gvisor",
     "docker": "docker.backend:Docker",
 }
 """Name → "module:class" under bot_bottle.backends, weakest isolation last."""

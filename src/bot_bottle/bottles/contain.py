@@ -85,7 +85,7 @@ def _sockets() -> Iterator[Question]:
 def _files(plan: BottlePlan) -> Iterator[Question]:
     for space, name in host_namespaces().items():
         yield ask(f"a {space} namespace of its own", "namespace", of=space, host=name)
-    yield ask("other processes", "processes", most=2)
+    yield ask("other processes", "processes", most=plan.own_processes + 1)
     for path in hidden_paths(plan):
         yield ask(f"{path} is hidden", "exists", ABSENT, path=path)
     # no program among them: a program that runs somewhere gives ETXTBSY, which proves nothing

@@ -111,6 +111,11 @@ class BottlePlan:
         """
         return ()
 
+    @property
+    def own_processes(self) -> int:
+        """How many processes of ours run inside before any command does: the portal."""
+        return 1
+
     def describe_sealing(self) -> tuple[Line, ...]:
         """How this backend cuts the bottle off, and what it cannot do here; subclasses answer."""
         return ()

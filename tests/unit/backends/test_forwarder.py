@@ -46,7 +46,7 @@ def test_a_program_that_is_there_is_not_compiled_again(tmp_path: Path) -> None:
 
 
 def test_a_program_that_does_not_compile_says_why_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarder, "compiler", lambda machine: ("cc",))
+    monkeypatch.setattr(forwarder, "compilers", lambda machine: (("cc",),))
     path = tmp_path / "cache" / "forwarder-x86_64"
     with pytest.raises(CannotRunHere) as caught:
         forwarder.ready_program(path, run=lambda command: Finished(code=1, stdout=b"", stderr=b"no \x1b[1mlibc.a\n"))
@@ -55,7 +55,7 @@ def test_a_program_that_does_not_compile_says_why_and_leaves_nothing(tmp_path: P
 
 
 def test_a_program_without_any_compiler_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarder, "compiler", lambda machine: None)
+    monkeypatch.setattr(forwarder, "compilers", lambda machine: ())
     with pytest.raises(CannotRunHere) as caught:
         forwarder.ready_program(tmp_path / "forwarder-x86_64")
     assert "ziglang" in caught.value.next

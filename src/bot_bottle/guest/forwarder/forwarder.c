@@ -38,6 +38,7 @@ enum {
     LINGER_MS = 3000,    /* how long a client may still send after its gate has gone */
     CONNECT_MS = 10000,  /* how long a gate's queue may stay full */
     TICK_MS = 50,
+    MOST_INHERITED = 1024,
 };
 
 /* One way of a connection: from one socket to the other. */
@@ -288,8 +289,14 @@ static void become(char **command) {
     stop(errno == ENOENT ? 127 : 126, "cannot run", command[0]);
 }
 
+static int is_own(int descriptor) {
+    for (int port = 0; port < port_count; port++)
+        if (descriptor == ports[port].listener) return 1;
+    return descriptor == poller;
+}
+
 /* The relaying child of a first process: an orphan, so that the command never hears of its end (SIGCHLD). */
-static int is_relay(void) {
+static int is_relay(int ready) {
     pid_t child = fork();
     if (child < 0) stop(1, "cannot", "fork");
     if (child > 0) {
@@ -302,6 +309,8 @@ static int is_relay(void) {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing < 0) nothing = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     for (int standard = 0; standard < 3; standard++) dup2(nothing, standard); /* the command's, who may wait for their end */
+    for (int descriptor = 3; descriptor < MOST_INHERITED; descriptor++)
+        if (descriptor != ready && !is_own(descriptor)) close(descriptor);
     return 1;
 }
 
@@ -319,7 +328,7 @@ int main(int count, char **words) {
     if (!port_count) become(command);
     poller = epoll_create1(EPOLL_CLOEXEC);
     for (int port = 0; port < port_count; port++) listen_on(port);
-    if (!command || is_relay()) {
+    if (!command || is_relay(ready)) {
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         tell_ready(ready);
         serve();
