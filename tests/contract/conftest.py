@@ -28,7 +28,10 @@ class NamespacesByPython(Namespaces):
 EVERY_BACKEND: tuple[type[Backend], ...] = (Fake, Namespaces, NamespacesByPython)
 
 
-ENGINES = {"docker": "bot_bottle.backends.docker.backend:Docker"}
+ENGINES = {
+    "docker": "bot_bottle.backends.docker.backend:Docker",
+    "gvisor": "bot_bottle.backends.gvisor.backend:Gvisor",
+}
 """Backends whose engine a script of scripts/engines/ sets up; it then names the one to test in BOT_BOTTLE_TEST_ENGINE."""
 
 

@@ -15,6 +15,7 @@ from plans import ENV, HeldSockets, read_terminal, run_inside, shared_plan, wait
 from bot_bottle.backends.base import Backend, BundleLink, GuestCommand, RunningBottle, Streams, TtySize
 from bot_bottle.errors import BottleError
 from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.gate import GATE_PORTS
 
 SIZE = TtySize(rows=31, cols=97)
 
@@ -227,8 +228,10 @@ def test_gates_sockets_listen_where_the_bundle_can_take_them(bottle: RunningBott
     assert list(link.sockets) == ["egress"]
     gate = link.sockets["egress"]
     assert gate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
-    address, port = gate.getsockname()
-    assert address == "127.0.0.1"
+    port = GATE_PORTS["egress"]  # of a forwarder inside, where the kernel is another one
+    if gate.family != socket.AF_UNIX:
+        address, port = gate.getsockname()
+        assert address == "127.0.0.1"
     null = os.open("/dev/null", os.O_RDWR)
     script = f"import socket; socket.create_connection(('127.0.0.1', {port})).sendall(b'from inside')"
     child = bottle.start(command("/usr/bin/python3", "-c", script), Streams(stdin=null, stdout=null, stderr=null))

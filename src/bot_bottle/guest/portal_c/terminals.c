@@ -50,7 +50,10 @@ void close_terminal(struct terminal *terminal) {
 
 void resize_terminal(struct terminal *terminal, long long rows, long long cols) {
     struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
-    if (terminal && terminal->controlling >= 0) ioctl(terminal->controlling, TIOCSWINSZ, &size);
+    if (!terminal || terminal->controlling < 0) return;
+    ioctl(terminal->controlling, TIOCSWINSZ, &size);
+    pid_t foreground = tcgetpgrp(terminal->controlling);
+    kill(foreground > 1 ? -foreground : -terminal->process, SIGWINCH); /* gVisor changes the size and tells nobody */
 }
 
 /* As a line that is cut: the session learns of it (termio(7)). Sent by hand too, for not every kernel does. */
