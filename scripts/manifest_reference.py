@@ -24,6 +24,7 @@ SECTIONS = {
     "credentials[].to": "TargetSection",
     "credentials[].to.basic": "BasicSection",
     "credentials[].to.sigv4": "SignatureSection",
+    "credentials[].oauth2": "OAuth2Section",
     "limits": "LimitsSection",
     "mounts[]": "MountSection",
     "budget": "BudgetSection",

@@ -16,6 +16,7 @@ from bot_bottle.manifest.model import (
     EgressSection,
     LimitsSection,
     Manifest,
+    OAuth2Section,
     Policy,
     RuleSection,
     SecretSection,
@@ -42,6 +43,7 @@ from bot_bottle.manifest.spec import (
     GitUpstream,
     ImageSource,
     Mount,
+    OAuth2,
     Rule,
     Scheme,
     SecretSource,
@@ -164,7 +166,27 @@ def _upstream(section: UpstreamSection) -> Upstream:
 
 
 def _credential(row: CredentialSection, where: str) -> Credential:
-    return Credential(name=row.name, source=_source(row.source), to=tuple(_target(target) for target in row.to), where=where)
+    return Credential(
+        name=row.name,
+        source=_source(row.source),
+        to=tuple(_target(target) for target in row.to),
+        where=where,
+        oauth2=_oauth2(row.oauth2) if row.oauth2 else None,
+    )
+
+
+def _oauth2(row: OAuth2Section) -> OAuth2:
+    host, port, path = row.token_url
+    return OAuth2(
+        host=host,
+        port=port,
+        path=path,
+        client_id=row.client_id,
+        grant=row.grant or "refresh_token",
+        scope=row.scope or "",
+        client_secret=_source(row.client_secret) if row.client_secret else None,
+        addresses=tuple(row.addresses or ()),
+    )
 
 
 def _source(section: SecretSection) -> SecretSource:

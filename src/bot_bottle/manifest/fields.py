@@ -25,6 +25,7 @@ from bot_bottle.manifest.spec import (
     OnFind,
     OnFormat,
     Scheme,
+    TokenGrant,
     Unattended,
     WorkspaceMode,
 )
@@ -39,6 +40,7 @@ _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_URL_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -256,6 +258,19 @@ def proxy(value: Value) -> str:
     return f"http://{hosts.written(host, port)}"
 
 
+def token_url(value: Value) -> tuple[str, int, str]:
+    """Host, port and path of a token endpoint: https, without user, query or fragment (RFC 6749, 3.2)."""
+    word = one_line(value)
+    scheme, mark, rest = word.partition("://")
+    place, slash, path = rest.partition("/")
+    if not mark or scheme.lower() != "https" or "@" in rest or not _URL_PATH.fullmatch(slash + path):
+        raise Wrong("not a token endpoint", allowed="https://HOST/PATH, without user, query or fragment", hide="@" in word)
+    host, port = hosts.host_and_port(place) if ":" in place.rpartition("]")[2] else (hosts.host_name(place), 443)
+    if "*" in host:
+        raise Wrong("one host belongs here, without wildcard")
+    return host, port, slash + path or "/"
+
+
 def proxy_exception(value: Value) -> str:
     """A host that is reached without the proxy: a name, `.NAME` for a domain, or a block of addresses."""
     word = one_line(value)
@@ -335,6 +350,7 @@ SecretFile = Annotated[Path, PlainValidator(host_path(located)), WithJsonSchema(
 HostPath = Annotated[Path, PlainValidator(host_path(anything_at)), WithJsonSchema({"type": "string"})]
 ConnectFrom = Annotated[str, PlainValidator(pinned_host), WithJsonSchema({"type": "string"})]
 ConnectTo = Annotated[str, PlainValidator(pinned_host), WithJsonSchema({"type": "string", "examples": ["127.0.0.1:8443"]})]
+TokenUrl = Annotated[tuple[str, int, str], PlainValidator(token_url), WithJsonSchema({"type": "string", "pattern": "^https://"})]
 Proxy = Annotated[str, PlainValidator(proxy), WithJsonSchema({"type": "string", "pattern": "^http://"})]
 ProxyException = Annotated[str, PlainValidator(proxy_exception), WithJsonSchema({"type": "string"})]
 GuestPath = Annotated[str, PlainValidator(guest_path), WithJsonSchema({"type": "string", "pattern": "^/"})]
@@ -388,6 +404,7 @@ Mode = Annotated[
     WorkspaceMode, PlainValidator(one_of(WorkspaceMode, among="modes")), WithJsonSchema({"enum": list(AVAILABLE.modes)})
 ]
 SchemeChoice = Annotated[Scheme, PlainValidator(one_of(Scheme)), WithJsonSchema({"enum": ["https", "http"]})]
+TokenGrantName = Annotated[TokenGrant, PlainValidator(one_of(TokenGrant)), WithJsonSchema({"enum": list(get_args(TokenGrant))})]
 Engine = Annotated[DlpEngine, PlainValidator(one_of(DlpEngine)), WithJsonSchema({"enum": list(get_args(DlpEngine))})]
 Preset = Annotated[str, PlainValidator(preset), WithJsonSchema({"enum": list(AVAILABLE.presets)})]
 ImageReference = Annotated[

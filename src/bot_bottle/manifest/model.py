@@ -43,7 +43,9 @@ from bot_bottle.manifest.fields import (
     Template,
     Text,
     Time,
+    TokenGrantName,
     Tokens,
+    TokenUrl,
     UnattendedChoice,
     Variable,
     Version,
@@ -230,6 +232,30 @@ def _as_list(value: Any) -> Any:  # Any: a node before it is read
     return [value] if isinstance(value, dict) else value
 
 
+class OAuth2Section(Section):
+    """The gate gets access tokens itself (RFC 6749) and sets those. The credential's secret is the refresh token, or with
+    `client_credentials` the client's secret. A bottle sees neither these nor the server's answers."""
+
+    token_url: TokenUrl
+    """The token endpoint: https, without a query. The bottle needs no rule for it."""
+    client_id: Line
+    """The client's identifier."""
+    grant: TokenGrantName | None = None
+    """`refresh_token` (default) or `client_credentials`."""
+    scope: Line | None = None
+    """Scopes to ask for, with spaces between them. Default: what the server gives."""
+    client_secret: SecretSection | None = None
+    """With `refresh_token`: the client's secret, where it has one."""
+    addresses: Some[Block] | None = None
+    """Private addresses (CIDR) that the token server may have. Default: public ones only."""
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "OAuth2Section":
+        if self.client_secret is not None and self.grant == "client_credentials":
+            raise Wrong("the client's secret is the credential's own `from`", allowed="no client_secret here", at="client_secret")
+        return self
+
+
 class CredentialSection(Section):
     """A secret that the gate sets on matching requests. The bottle never holds it."""
 
@@ -239,6 +265,14 @@ class CredentialSection(Section):
     """Where the secret is read, at launch, on the host."""
     to: Annotated[list[TargetSection], BeforeValidator(_as_list), Field(min_length=1)]
     """The requests that get it: one mapping, or a list of them."""
+    oauth2: OAuth2Section | None = None
+    """Tokens instead of the secret itself."""
+
+    @model_validator(mode="after")
+    def _a_token_is_no_key(self) -> "CredentialSection":
+        if self.oauth2 is not None and any(target.sigv4 for target in self.to):
+            raise Wrong("an OAuth token cannot sign for AWS", allowed="oauth2 or sigv4", at="oauth2")
+        return self
 
 
 class MountSection(Section):

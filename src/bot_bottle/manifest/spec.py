@@ -17,6 +17,7 @@ ImageRuntime = Literal["runc", "runsc", "kata"]
 BuildNetwork = Literal["default", "host", "none"]
 DlpEngine = Literal["builtin", "pipelock"]
 Unattended = Literal["wait", "deny"]
+TokenGrant = Literal["refresh_token", "client_credentials"]
 OnFind = Literal["block", "warn", "off"]
 OnFormat = Literal["block", "redact", "warn", "off"]
 PushForce = Literal["never", "own"]
@@ -118,13 +119,31 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OAuth2:
+    """Where the gate gets access tokens (RFC 6749): https://HOST:PORT/PATH. `addresses` may be private ones that the host has.
+
+    The credential's own secret is the refresh token, or with `client_credentials` the client's secret.
+    """
+
+    host: str
+    path: str
+    client_id: str
+    grant: TokenGrant = "refresh_token"
+    port: int = 443
+    scope: str = ""
+    client_secret: SecretSource | None = None
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Credential:
-    """One secret and where the gate sets it. The value never appears in a plan."""
+    """One secret and where the gate sets it, or with `oauth2` the tokens got with it. The value never appears in a plan."""
 
     name: str
     source: SecretSource
     to: tuple[Target, ...]
     where: str
+    oauth2: OAuth2 | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -221,7 +221,7 @@ def _credentials(policy: BottleSpec, said: Layer) -> Found:
     known = [replace(credential, where="") for credential in policy.credentials]
     for index, credential in enumerate(said.credentials):
         if replace(credential, where="") not in known:
-            yield f"credentials[{index}]", f"{_taken(credential.source)} and sends it to {_targets(credential)}"
+            yield f"credentials[{index}]", f"{_taken(credential.source)} and sends it to {_sent_to(credential)}"
 
 
 def _limits(policy: Limits, said: Layer) -> Found:
@@ -372,8 +372,13 @@ def _taken(source: SecretSource) -> str:
     return f"takes {plain(source.keyring, limit=100)} from your keyring"
 
 
-def _targets(credential: Credential) -> str:
-    return ", ".join(dict.fromkeys(target.host for target in credential.to))
+def _sent_to(credential: Credential) -> str:
+    targets = ", ".join(dict.fromkeys(target.host for target in credential.to))
+    asked = credential.oauth2
+    if asked is None:
+        return targets
+    client = f", {_taken(asked.client_secret)} for it" if asked.client_secret is not None else ""
+    return f"{asked.host} for tokens{client}, and the tokens to {targets}"
 
 
 def _amount(field: str, value: float | int | None) -> str:

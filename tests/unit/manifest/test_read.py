@@ -8,7 +8,7 @@ import pytest
 from bot_bottle.errors import BadManifest, BadUsage, Declined
 from bot_bottle.manifest.overrides import Overrides
 from bot_bottle.manifest.read import Loaded, Sources, check, load
-from bot_bottle.manifest.spec import ConnectTo, FromCommand, FromEnv, FromFile, FromKeyring, Rule, Target
+from bot_bottle.manifest.spec import ConnectTo, FromCommand, FromEnv, FromFile, FromKeyring, OAuth2, Rule, Target
 from bot_bottle.manifest.trust import remember
 
 GIB = 1024**3
@@ -120,6 +120,22 @@ def test_a_deny_without_ports_and_scheme_covers_all_of_them(repository: Path) ->
 def test_a_credential_goes_to_the_place_that_is_said(place: str, target: Target, repository: Path) -> None:
     spec = named(repository, f"credentials: [{{name: a, from: {{env: A}}, to: {place}}}]").spec
     assert spec.credentials[0].to == (target,)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("{token_url: https://Login.example.com/oauth/token, client_id: me}",
+         OAuth2(host="login.example.com", path="/oauth/token", client_id="me")),
+        ("{token_url: 'https://login.example.com:8443', client_id: me, grant: client_credentials, scope: read write}",
+         OAuth2(host="login.example.com", port=8443, path="/", client_id="me", grant="client_credentials", scope="read write")),
+        ("{token_url: https://login.example.com/t, client_id: me, client_secret: {env: S}, addresses: [10.0.0.0/8]}",
+         OAuth2(host="login.example.com", path="/t", client_id="me", client_secret=FromEnv(env="S"), addresses=("10.0.0.0/8",))),
+    ],
+)  # fmt: skip
+def test_a_credential_gets_its_tokens_where_it_says(said: str, found: OAuth2, repository: Path) -> None:
+    row = f"{{name: a, from: {{env: A}}, to: {{host: a.example.com}}, oauth2: {said}}}"
+    assert named(repository, f"credentials: [{row}]").spec.credentials[0].oauth2 == found
 
 
 def test_a_secret_comes_from_the_place_that_is_said(repository: Path, home: Path) -> None:

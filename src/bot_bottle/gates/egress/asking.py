@@ -7,9 +7,10 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from bot_bottle.errors import Refused
+from bot_bottle.gates.base import Outbound
 from bot_bottle.gates.egress import compose
 from bot_bottle.gates.egress.answer import SHOWN_PATH, Refusal, Subject
-from bot_bottle.gates.egress.framing import Fields, RequestHead
+from bot_bottle.gates.egress.framing import HEAD_LIMIT, Fields, RequestHead
 from bot_bottle.gates.egress.hello import Hello
 from bot_bottle.gates.egress.names import authority_text, canonical_authority, is_address, shown
 from bot_bottle.gates.egress.paths import Target, canonical_target
@@ -79,6 +80,29 @@ def put(head: RequestHead, tunnel: Authority | None) -> Put | Refusal:
         content_length=None if head.chunked else head.length or 0,
     )
     return Put(request=request, head=head, target=target, authority=where.text, fields=compose.forwardable(head))
+
+
+def unfinished(buffer: bytes, end: int) -> Refusal | None:
+    """What is wrong with a head that is not complete; `end` is where it ends beyond the limit, or -1."""
+    if end > HEAD_LIMIT or len(buffer) > HEAD_LIMIT:
+        return Refusal(status=431, why=f"The request head is larger than {HEAD_LIMIT} bytes.")
+    if b"\n\n" in buffer or b"\n\r\n" in buffer:
+        return Refusal(status=400, why="A line ends in a bare line feed.")
+    return None
+
+
+def outbound_of(asked: Put) -> Outbound:
+    """The request as the bottle wrote it, for the inspection."""
+    request = asked.request
+    return Outbound(
+        scheme=request.scheme,
+        host=request.host,
+        port=request.port,
+        method=request.method,
+        target=asked.target.wire,
+        headers=asked.head.fields,
+        is_websocket=request.websocket,
+    )
 
 
 def _is_bare(text: str, named: tuple[str, int], where: Authority) -> bool:

@@ -6,13 +6,13 @@ The bottle controls every byte that is read here: names, framing, timing, volume
 import asyncio
 import socket
 import time
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from bot_bottle.errors import Refused
-from bot_bottle.gates.base import Inspection, Outbound, Stopped
+from bot_bottle.gates.base import Inspection, Stopped
+from bot_bottle.gates.egress import asking
 from bot_bottle.gates.egress.answer import Refusal, Subject, refusal_bytes
-from bot_bottle.gates.egress.asking import Authority, Put, connect_place, name_mismatch, put, subject_of, subject_of_request
+from bot_bottle.gates.egress.asking import Authority, Put
 from bot_bottle.gates.egress.credentials import apply
 from bot_bottle.gates.egress.dial import Origin
 from bot_bottle.gates.egress.exchange import Asked, Exchange, Traffic
@@ -26,6 +26,7 @@ from bot_bottle.gates.egress.framing import (
     request_body,
 )
 from bot_bottle.gates.egress.hello import HANDSHAKE, NotTls, parse_hello
+from bot_bottle.gates.egress.phase import Phase
 from bot_bottle.gates.egress.relay import Passthrough, Switched
 from bot_bottle.gates.egress.rules import Allowed, Denied, admits_host, decide
 from bot_bottle.gates.egress.stream import READ_SIZE, SMALL_READ, Stream
@@ -34,21 +35,10 @@ if TYPE_CHECKING:
     from bot_bottle.gates.egress.serve import EgressGate
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+UNAUTHORIZED = 401
 WEB_PORTS = frozenset({80, 443, 8080, 8443})
 """Ports at which a denied CONNECT is still answered inside TLS, where programs show the answer; elsewhere a client may wait for
 the server to speak first, so it is told at once."""
-
-
-class Phase(Enum):
-    """What the bytes that come next are."""
-
-    HEAD = "head"
-    HELLO = "hello"
-    SHAKE = "handshake"
-    BODY = "body"
-    ANSWER = "answer"
-    RELAY = "relay"
-    OVER = "over"
 
 
 class Client:
@@ -141,7 +131,8 @@ class Client:
         while self._phase is Phase.HEAD and self._buffer:
             end = self._buffer.find(b"\r\n\r\n")
             if end < 0 or end > HEAD_LIMIT:
-                self._check_unfinished(end)
+                if (refusal := asking.unfinished(self._buffer, end)) is not None:
+                    self._refuse(refusal)
                 return
             head, self._buffer = self._buffer[: end + 4], self._buffer[end + 4 :]
             self._began = self._loop.time()
@@ -155,14 +146,8 @@ class Client:
             else:
                 self._serve_one(parsed)
 
-    def _check_unfinished(self, end: int) -> None:
-        if end > HEAD_LIMIT or len(self._buffer) > HEAD_LIMIT:
-            self._refuse(Refusal(status=431, why=f"The request head is larger than {HEAD_LIMIT} bytes."))
-        elif b"\n\n" in self._buffer or b"\n\r\n" in self._buffer:
-            self._refuse(Refusal(status=400, why="A line ends in a bare line feed."))
-
     def _serve_one(self, head: RequestHead) -> None:
-        asked = put(head, self._tunnel)
+        asked = asking.put(head, self._tunnel)
         if isinstance(asked, Refusal):
             self._refuse(self._mismatch or asked, self._subject(head))
             return
@@ -180,6 +165,27 @@ class Client:
             self._refuse(Refusal(status=413, why=f"The body is larger than {limit} bytes."), self._subject(head, asked))
             return
         self._body_limit = limit
+        waits = gate.tokens.wanted(asked.request, gate.settings.bindings)
+        if waits:
+            self._phase = Phase.RENEWAL
+            gate.tokens.renew(waits, lambda why: self._renewed(asked, why))
+            return
+        self._try(asked, verdict)
+
+    def _renewed(self, asked: Put, why: str) -> None:
+        """The tokens are there, or not. Meanwhile the rules may have changed: they are asked again."""
+        if self._phase is not Phase.RENEWAL:
+            return
+        self._phase = Phase.HEAD
+        verdict = decide(asked.request, self._gate.settings.policy)
+        if why or isinstance(verdict, Denied):
+            refusal = Refusal(status=502, why=why) if why else Refusal(status=403, why=getattr(verdict, "why", ""))
+            self._refuse(refusal, asking.subject_of_request(asked.request))
+        else:
+            self._try(asked, verdict)
+
+    def _try(self, asked: Put, verdict: Allowed) -> None:
+        head = asked.head
         try:
             self._begin(asked, verdict)
         except Refused as refused:
@@ -227,16 +233,7 @@ class Client:
 
     def _inspect(self, asked: Put) -> Inspection | None:
         """The request as the bottle wrote it, before credentials are set. Stopped when it must not leave."""
-        inspector, request = self._gate.inspector, asked.request
-        outbound = Outbound(
-            scheme=request.scheme,
-            host=request.host,
-            port=request.port,
-            method=request.method,
-            target=asked.target.wire,
-            headers=asked.head.fields,
-            is_websocket=request.websocket,
-        )
+        inspector, outbound = self._gate.inspector, asking.outbound_of(asked)
         return self._gate.meter.watch(outbound, inspector.inspect(outbound) if inspector is not None else None)
 
     # Bodies.
@@ -284,7 +281,7 @@ class Client:
         if not self._number:
             asked = exchange.asked
             more = {"rule": self._rule, "scheme": asked.request.scheme, "credentials": list(asked.dressed.names)}
-            self._number = self._gate.note("allow", subject_of_request(asked.request), more)
+            self._number = self._gate.note("allow", asking.subject_of_request(asked.request), more)
 
     def answering(self) -> None:
         """Something came from the server."""
@@ -293,6 +290,8 @@ class Client:
     def answered(self, *, keeps: bool) -> None:
         """The answer is complete."""
         self._note_done("")
+        if self._exchange is not None and self._exchange.traffic.status == UNAUTHORIZED:
+            self._gate.tokens.rejected(self._exchange.asked.dressed.names)
         self._exchange = None
         if not keeps or self._phase is not Phase.ANSWER:
             self._over()
@@ -309,7 +308,7 @@ class Client:
         if exchange is None:
             return
         exchange.abort()
-        subject = subject_of_request(exchange.asked.request)
+        subject = asking.subject_of_request(exchange.asked.request)
         if self._number or refusal.status >= 500:
             self._exchange = exchange
             self.leaving()
@@ -317,7 +316,7 @@ class Client:
             exchange.traffic.status = exchange.traffic.status or refusal.status
             self._gate.note_done(self._number, exchange.traffic, self._began, refusal.why)
         if refusal.status < 500:
-            self._note_refusal(refusal, subject)
+            self._gate.note_refusal(refusal, subject)
         if exchange.has_answered:
             self._over(goodbye=False)
             return
@@ -336,9 +335,9 @@ class Client:
     # Tunnels.
 
     def _open_tunnel(self, head: RequestHead) -> None:
-        place = connect_place(head)
+        place = asking.connect_place(head)
         if isinstance(place, Refusal):
-            self._refuse(place, subject_of(head, None))
+            self._refuse(place, asking.subject_of(head, None))
             return
         host, port = place
         subject = Subject(host=host, port=port, method="CONNECT")
@@ -373,7 +372,7 @@ class Client:
         first, self._buffer = self._buffer, b""
         tunnel = self._tunnel
         verdict = admits_host(tunnel.host, tunnel.port, self._gate.settings.policy)
-        self._mismatch = name_mismatch(hello, tunnel)
+        self._mismatch = asking.name_mismatch(hello, tunnel)
         if isinstance(verdict, Allowed) and verdict.rule.passthrough:
             self._pass_through(first, verdict)
         else:
@@ -418,7 +417,7 @@ class Client:
     def relayed(self, traffic: Traffic, why: str, refusal: Refusal | None = None) -> None:
         """The relay is over."""
         if refusal is not None:
-            self._note_refusal(refusal, self._subject())
+            self._gate.note_refusal(refusal, self._subject())
         self._gate.note_done(self._number, traffic, self._began, why)
         self._relay = None
         self._over()
@@ -426,20 +425,17 @@ class Client:
     # Answers and the end.
 
     def _subject(self, head: RequestHead | None = None, asked: Put | None = None) -> Subject:
-        return subject_of(head, self._tunnel, asked)
+        return asking.subject_of(head, self._tunnel, asked)
 
     def _refuse(self, refusal: Refusal, subject: Subject | None = None, *, keeps: bool = False) -> None:
         """Say no, and why. Without `keeps` the connection ends: what follows may be a body that nobody reads."""
         subject = subject or self._subject()
-        self._note_refusal(refusal, subject)
+        self._gate.note_refusal(refusal, subject)
         self.stream.write(refusal_bytes(refusal, subject, close=not keeps))
         if not keeps:
             self._over()
         else:
             self._await_head()
-
-    def _note_refusal(self, refusal: Refusal, subject: Subject) -> None:
-        self._gate.note_refusal(refusal, subject)
 
     def _note_done(self, why: str) -> None:
         if self._exchange is not None and self._number:

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from bot_bottle.gates.egress.why import described
-from bot_bottle.manifest.spec import BottleSpec, Budget, ConnectTo, Credential, FromEnv, Rule, Target, Upstream
+from bot_bottle.manifest.spec import BottleSpec, Budget, ConnectTo, Credential, FromEnv, OAuth2, Rule, Target, Upstream
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
 from bot_bottle.record import asdict, dataclass, field, replace
+
+CLIENT_OF = "the client of "
+"""How the name of a client's secret begins, where it is a secret beside the credential; the credential's name follows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +50,8 @@ class EgressPlan(GatePlan):
         for credential in self.credentials:
             slots = ", ".join(f"{target.slot} {target.name} on {target.host}" for target in credential.to)
             text = f"{credential.name}: set by the gate as {slots}; from {described_source(credential.source)}"
+            if credential.oauth2 is not None:
+                text += f", with which the gate gets tokens from {credential.oauth2.host}"
             lines.append(Line(label="credential", text=text, why=credential.where))
         for pin in self.upstream.connect:
             lines.append(Line(label="upstream", text=f"{pin.host}:{pin.port} is dialled at {pin.address}:{pin.to_port}"))
@@ -64,15 +69,19 @@ class EgressPlan(GatePlan):
         upstream = {**asdict(self.upstream), "ca": [str(path) for path in self.upstream.ca]}
         return {
             "rules": [asdict(rule) for rule in self.rules],
-            "credentials": [{"name": one.name, "to": [asdict(target) for target in one.to]} for one in self.credentials],
+            "credentials": [_binding(one) for one in self.credentials],
             "upstream": upstream,
             "bounds": asdict(self.bounds),
             "budget": asdict(self.budget),
         }
 
     def secrets(self) -> tuple[Secret, ...]:
-        """One for each credential."""
-        return tuple(Secret(name=one.name, source=one.source) for one in self.credentials)
+        """One for each credential, and one more where a client of OAuth has a secret beside it."""
+        more = [(CLIENT_OF + one.name, one.oauth2.client_secret) for one in self.credentials if one.oauth2 is not None]
+        return (
+            *(Secret(name=one.name, source=one.source) for one in self.credentials),
+            *(Secret(name=name, source=source) for name, source in more if source is not None),
+        )
 
 
 def plan_egress(spec: BottleSpec) -> EgressPlan:
@@ -93,7 +102,15 @@ def rule_from(row: dict[str, Any]) -> Rule:  # Any: JSON
 def credential_from(row: dict[str, Any]) -> Credential:  # Any: JSON
     """A credential's binding, likewise; where the value comes from is no business of the gate."""
     targets = tuple(Target(**_tuples(target)) for target in row["to"])
-    return Credential(name=row["name"], source=FromEnv(env=""), to=targets, where="")
+    oauth2 = OAuth2(**_tuples(row["oauth2"])) if row.get("oauth2") else None
+    return Credential(name=row["name"], source=FromEnv(env=""), to=targets, where="", oauth2=oauth2)
+
+
+def _binding(one: Credential) -> dict[str, Any]:  # Any: JSON
+    row: dict[str, Any] = {"name": one.name, "to": [asdict(target) for target in one.to]}
+    if one.oauth2 is not None:
+        row["oauth2"] = asdict(replace(one.oauth2, client_secret=None))
+    return row
 
 
 def connect_from(row: dict[str, Any]) -> ConnectTo:  # Any: JSON

@@ -25,6 +25,7 @@ from bot_bottle.gates.egress.prices import read_prices
 from bot_bottle.gates.egress.resolve import Lookup, Resolver
 from bot_bottle.gates.egress.settings import GRANT, KINDS, raised, read_settings
 from bot_bottle.gates.egress.tls import Certificates
+from bot_bottle.gates.egress.tokens import Tokens
 from bot_bottle.host.net import own_addresses
 
 PROBE = Subject(host="bot-bottle.invalid", port=80, method="GET", path="/")
@@ -70,6 +71,7 @@ class EgressGate(Gate, Adjustable):
         self.certificates = Certificates(slug=bottle["slug"], key=key, folder=key.parent)
         self._upstream = upstream_from(config["upstream"])
         self.dialler = Dialler(self._upstream, self._resolver)
+        self.tokens = Tokens(self.settings.credentials, secrets, self.values, dialler=lambda: self.dialler, now=time.monotonic)
         self.counts = {"allow": 0, "deny": 0, "bytes_out": 0, "bytes_in": 0, "refused_connections": 0}
 
     async def serve(self, listener: socket.socket) -> None:
@@ -100,6 +102,7 @@ class EgressGate(Gate, Adjustable):
         """End every connection."""
         for client in tuple(self._clients):
             client.end()
+        self.tokens.close()
         self.dialler.forget()
         self._resolver.close()
 
