@@ -294,6 +294,7 @@ def _serving(gate: GitGate, listener: socket.socket) -> Iterator[None]:
     finally:
         loop.call_soon_threadsafe(serving.cancel)
         thread.join(WAIT_S)
+        listener.close()
         assert not thread.is_alive()
     if failures:
         raise failures[0]
