@@ -27,7 +27,7 @@ from bot_bottle.gates.egress.plan import plan_egress
 from bot_bottle.gates.egress.presets import PresetResult, resolve_presets
 from bot_bottle.gates.supervise.plan import plan_supervise
 from bot_bottle.host import paths
-from bot_bottle.host.files import write_file
+from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.host.net import lookup
 from bot_bottle.host.run import run
 from bot_bottle.manifest.read import Loaded, Sources, load
@@ -120,7 +120,19 @@ def plan_repositories(spec: BottleSpec, host: Mapping[str, str], *, slug: str, s
         from bot_bottle.bottles import clone
 
         clone.check(spec.workspace.path)
-    return plan_git(spec, host, slug=slug, stage_dir=stage_dir)
+    return plan_git(spec, host, slug=slug, stage_dir=stage_dir, roots=server_roots(spec, host, stage_dir))
+
+
+def server_roots(spec: BottleSpec, host: Mapping[str, str], stage_dir: Path) -> Path | None:
+    """The roots by which the git gate knows servers, where they are not the system's; written into the stage dir."""
+    servers = spec.git is not None and any(one.url.startswith("https:") for one in spec.git.upstreams)
+    if not servers or not (spec.egress.upstream.ca or host.get("SSL_CERT_FILE")):
+        return None
+    from bot_bottle.gates.egress.roots import find_roots, merge_roots
+
+    return write_file(
+        make_private_folder(stage_dir / "ca") / "servers.pem", merge_roots("", (find_roots(host), *spec.egress.upstream.ca))
+    )
 
 
 @contextmanager

@@ -54,6 +54,7 @@ class GitGate(Gate):
         more = only_own(row["own"]) if row["path"] else http_settings(config)
         safe = (Path(row["path"]), Path(row["path"], ".git")) if row["path"] else ()
         git = make_git(config["git"], folder, name=f"{row['name']}.config", safe=safe, more=more, bwrap=config["bwrap"])
+        git = git.with_env(NO_PROXY=",".join(config["no_proxy"]))
         value = secrets[row["credential"]] if row["credential"] else None
         mirror = Mirror(row, folder=folder, git=git, value=value, host=config["host"])
         return Pusher(mirror, rules_from(row["rules"]), scan=self._scan, record=self._record)
