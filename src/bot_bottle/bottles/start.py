@@ -128,7 +128,7 @@ def server_roots(spec: BottleSpec, host: Mapping[str, str], stage_dir: Path) -> 
     servers = spec.git is not None and any(one.url.startswith("https:") for one in spec.git.upstreams)
     if not servers or not (spec.egress.upstream.ca or host.get("SSL_CERT_FILE")):
         return None
-    from bot_bottle.gates.egress.roots import find_roots, merge_roots
+    from bot_bottle.host.roots import find_roots, merge_roots
 
     return write_file(
         make_private_folder(stage_dir / "ca") / "servers.pem", merge_roots("", (find_roots(host), *spec.egress.upstream.ca))
