@@ -119,6 +119,7 @@ def run_words(plan: DockerPlan) -> tuple[str, ...]:
     words += ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     words += ["--read-only"] if plan.read_only else []
     words += ["--ipc", "private", "--cgroupns", "private", "--restart", "no", "--log-driver", "none"]
+    words += ["--tmpfs", "/sys:ro,noexec,nosuid,nodev,size=64k"]  # sysfs tells of the host's hardware
     words += ["--user", f"{plan.owner.uid}:{plan.owner.gid}", "--hostname", plan.hostname, "--workdir", "/"]
     words += ["--shm-size", str(plan.shared_memory), "--no-healthcheck", "--stop-signal", "KILL"]
     if plan.host_user_namespace:

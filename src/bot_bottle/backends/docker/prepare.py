@@ -7,7 +7,7 @@ from zlib import crc32
 from bot_bottle.backends.docker.client import DOOR, GUEST, Daemon
 from bot_bottle.backends.docker.endpoint import Endpoint
 from bot_bottle.backends.docker.plan import ContainerLimits, DockerPlan, Owner
-from bot_bottle.backends.etc import GROUP, USERS, hostname_for
+from bot_bottle.backends.etc import GROUP, HOSTS, USERS, hostname_for
 from bot_bottle.backends.first_process import BUILD_IT, BUILT_INSIDE, NOT_BUILT, built_portal
 from bot_bottle.backends.mounts import Bind, Memory, memory_files
 from bot_bottle.backends.protect import Protection, check_sources, workspace_mounts
@@ -33,6 +33,7 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
     door, portal = folder / "door", built_portal()
     if portal is None:
         raise CannotRunHere(NOT_BUILT, next=BUILD_IT)
+    mounts = (*_own(folder, shared, owner=owner, door=door, portal=portal), *_of_the_user(shared, protection))
     limits = shared.spec.limits
     return DockerPlan(
         **field_values(shared),
@@ -43,7 +44,7 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         read_only=owner.uid == 0 or (shared.spec.image is not None and shared.spec.image.read_only),
         hostname=hostname_for(shared.slug),
         owner=owner,
-        mounts=(*_own(folder, shared, owner=owner, door=door, portal=portal), *_of_the_user(shared, protection)),
+        mounts=with_places(folder / "own", mounts),
         placeholders=protection.placeholders,
         shared_memory=memory_files(limits),
         door=door,
@@ -92,20 +93,36 @@ def _own(folder: Path, shared: BottlePlan, *, owner: Owner, door: Path, portal: 
     files = (
         ("passwd", users(owner, home=shared.guest_home)),
         ("group", groups(owner)),
+        ("hosts", HOSTS.format(name=hostname_for(shared.slug))),
+        ("hostname", f"{hostname_for(shared.slug)}\n"),
         ("resolv.conf", "# names are resolved outside, by the gates\n"),
     )
     etc = tuple(Bind(host_path=write_file(folder / name, text, mode=0o644), guest_path=f"/etc/{name}") for name, text in files)
     return (
-        Memory(guest_path="/sys", size=MIB),
         Memory(guest_path="/tmp", size=size),  # noqa: S108  # the bottle's own
         Memory(guest_path="/var/tmp", size=size),  # noqa: S108
         Memory(guest_path="/run", size=RUN_SIZE),
         *etc,
+        Bind(host_path=folder / "own", guest_path=GUEST),
         Bind(host_path=portal, guest_path=BUILT_INSIDE),
         Bind(host_path=door, guest_path=DOOR),
         Bind(host_path=shared.ca_bundle_file, guest_path=f"{GUEST}/ca.pem"),
         Bind(host_path=shared.prompt_file, guest_path=f"{GUEST}/prompt.md"),
     )
+
+
+def with_places(own: Path, mounts: tuple[Bind | Memory, ...]) -> tuple[Bind | Memory, ...]:
+    """The mounts, after making a place for each that lies in our own folder, which nothing inside can write to."""
+    make_private_folder(own).chmod(0o755)
+    for mount in mounts:
+        if isinstance(mount, Bind) and mount.guest_path.startswith(f"{GUEST}/"):
+            place = own / mount.guest_path.removeprefix(f"{GUEST}/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if mount.host_path.is_dir() or mount.guest_path == DOOR:
+                place.mkdir(exist_ok=True)
+            else:
+                place.touch()
+    return mounts
 
 
 def users(owner: Owner, *, home: str) -> str:
@@ -147,7 +164,7 @@ def _sealing(shared: BottlePlan, daemon: Daemon, owner: Owner, endpoint: Endpoin
             why=f"Docker {daemon.version}, {endpoint.chosen_by}",
         ),
         Line(label="calls", text="filtered twice: by Docker's own list, and by ours as on the namespaces backend"),
-        Line(label="writing", text="only its home, its workspace, /tmp, /var/tmp and /run; no capabilities, no new privileges"),
+        Line(label="writing", text="only its home, its workspace, /tmp and /var/tmp; no capabilities, no new privileges"),
     ]
     if not daemon.has_seccomp:
         lines[2] = Line(label="calls", text="filtered by our list only", why="this daemon has no system call filter")
