@@ -1,5 +1,6 @@
 """A start without a manifest pays for no parser: what `load` imports then, in a process of its own."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,35 @@ def test_a_manifest_brings_the_parser_in(tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "bottle.yaml").write_text("limits: {pids: 99}\n")
     assert "'pydantic'" in imported(tmp_path)
+
+
+NOT_FOR_A_COMMAND = (
+    *HEAVY,
+    "hashlib",
+    "random",
+    "secrets",
+    "tempfile",
+    "ctypes",
+    "inspect",
+    "dataclasses",
+    "click",
+    "bot_bottle.gates.git_gate.plan",
+    "bot_bottle.gates.supervise.serve",
+    "bot_bottle.backends.images",
+    "bot_bottle.backends.docker",
+    "bot_bottle.backends.gvisor",
+)
+"""What the start of a plain command must not load: each costs one to sixty milliseconds."""
+
+MOST_MODULES = 225
+"""A module costs a quarter of a millisecond, however small."""
+
+
+def test_a_command_in_a_bottle_loads_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": ":".join(path for path in sys.path if path)}
+    argv = [sys.executable, "-X", "importtime", "-m", "bot_bottle", "run", "-q", "shell", "--", "true"]
+    done = subprocess.run(argv, env=env, cwd=tmp_path / "project", capture_output=True, text=True, timeout=60, check=True)
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert [name for name in NOT_FOR_A_COMMAND if name in names] == []
+    assert len(names) < MOST_MODULES

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -89,7 +88,7 @@ def write_stage(stage_dir: Path, spec: BottleSpec, provision: AgentProvision, *,
     The supervise gate's token is made here: the plan, which is shown, only marks where it goes.
     """
     write_file(stage_dir / "prompt.md", standing_prompt(spec.prompt, is_supervised=is_supervised))
-    token = secrets.token_urlsafe(32) if is_supervised else ""
+    token = os.urandom(32).hex() if is_supervised else ""
     if is_supervised:
         write_file(stage_dir / "supervise.token", token)
     folder = make_private_folder(stage_dir / "ca")
