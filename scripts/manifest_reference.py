@@ -32,6 +32,8 @@ SECTIONS = {
     "dlp.actions[]": "DlpActionSection",
     "image": "ImageSection",
     "supervise": "SuperviseSection",
+    "supervise.within[]": "RuleSection",
+    "supervise.notify": "NotifySection",
     "git": "GitSection",
     "git.upstreams[]": "GitUpstreamSection",
     "git.upstreams[].push": "GitPushSection",

@@ -6,7 +6,7 @@ from typing import Any
 from bot_bottle.errors import Refused
 from bot_bottle.gates.base import Adjustable, Event, Granted, Standing
 from bot_bottle.gates.supervise.asks import Ask, Queue
-from bot_bottle.gates.supervise.desk import Desk
+from bot_bottle.gates.supervise.desk import Desk, Envelope
 from bot_bottle.gates.supervise.state import State
 
 NOW = 1_700_000_000.0
@@ -40,7 +40,7 @@ class Scene:
     """One desk, its carrier, and all that it recorded and saved."""
 
     def __init__(
-        self, *, standing: Standing | None = None, unattended: str = "wait", refuses: str = "", slug: str = "b1"
+        self, *, standing: Standing | None = None, envelope: Envelope | None = None, refuses: str = "", slug: str = "b1"
     ) -> None:
         self.carrier = Carrier(standing, refuses=refuses)
         self.events: list[Event] = []
@@ -48,7 +48,7 @@ class Scene:
         self.told = 0
         state = State(queue=Queue(), key=slug.encode().ljust(32, b"."))
         self.desk = Desk(
-            slug, state, gates=(self.carrier,), record=self.events.append, save=self.saved.append, unattended=unattended
+            slug, state, gates=(self.carrier,), record=self.events.append, save=self.saved.append, envelope=envelope or Envelope()
         )
         self.desk.told = self._tell
 

@@ -54,16 +54,20 @@ class Bundle(BundleLink):
         """Readable when the bundle spoke or died; for a selector."""
         return self._channel.fileno()
 
-    def is_alive(self) -> bool:
-        """False once the bundle's end of the link is closed. Drops what it says after `ready`; never blocks."""
+    def heard(self) -> bool | None:
+        """Whether it said something since: that there is news for the operator. None once its end of the link is closed.
+
+        What it says is not read: it handles what the bottle sends. Never blocks.
+        """
+        said = False
         try:
-            while part := self._channel.recv(4096):
-                del part
+            while self._channel.recv(4096):
+                said = True
         except BlockingIOError:
-            return True
+            return said
         except OSError:
-            return False
-        return False
+            return None
+        return None
 
     def end(self) -> None:
         """Close the link, which ends the bundle, and make sure of it. Harmless when it has ended."""

@@ -11,12 +11,17 @@ from bot_bottle.record import dataclass
 Event = dict[str, Any]  # Any: JSON
 
 
+SAID = {"ask": "nobody answered", "approved": "approved", "denied": "denied", "withdrawn": "withdrawn"}
+"""What the supervise gate's events say of an ask."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tally:
-    """Requests allowed by host, and refused by host with the first reason."""
+    """Requests allowed by host, and refused by host with the first reason; what the agent asked for, and what was said."""
 
     allowed: tuple[tuple[str, int], ...]
     refused: tuple[tuple[str, int, str], ...]
+    asked: tuple[tuple[str, str], ...] = ()
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -34,11 +39,14 @@ def read_events(path: Path) -> Iterator[Event]:
 
 
 def tally(events: Iterator[Event]) -> Tally:
-    """Count the egress decisions by host."""
+    """Count the egress decisions by host, and list the asks with their last state."""
     allowed: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     reasons: dict[str, str] = {}
+    asked: dict[Any, tuple[str, str]] = {}  # Any: the number of an ask
     for event in events:
+        if event.get("gate") == "supervise" and (state := SAID.get(str(event.get("event")))):
+            asked[event.get("id")] = (str((event.get("shown") or {}).get("title") or event.get("what") or ""), state)
         if event.get("event") != "decision" or event.get("gate") != "egress":
             continue
         host = str(event.get("host") or "?")
@@ -50,4 +58,5 @@ def tally(events: Iterator[Event]) -> Tally:
     return Tally(
         allowed=tuple(allowed.most_common()),
         refused=tuple((host, count, reasons[host]) for host, count in refused.most_common()),
+        asked=tuple(asked.values()),
     )

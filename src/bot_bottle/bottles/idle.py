@@ -28,11 +28,8 @@ def start_bundle() -> IdleBundle:
     path = log_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    package = str(Path(__file__).resolve().parents[2])
-    here = os.path.realpath(os.getcwd())  # `python -m` puts the operator's folder first; nothing of it is imported there
-    search_path = [package, *(entry for entry in sys.path if entry and os.path.realpath(entry) not in (here, package))]
     code = (
-        f"import gc; gc.disable(); import sys; sys.path[:0] = {search_path!r}; from bot_bottle.gates.bundle import main; main()"
+        f"import gc; gc.disable(); import sys; sys.path[:0] = {search_path()!r}; from bot_bottle.gates.bundle import main; main()"
     )
     with theirs:
         process = spawn(
@@ -46,6 +43,13 @@ def start_bundle() -> IdleBundle:
         )
     os.close(log)
     return IdleBundle(process, ours)
+
+
+def search_path() -> list[str]:
+    """Where a process of ours finds our modules: what this one has, but nothing of the folder that the operator stands in."""
+    package = str(Path(__file__).resolve().parents[2])
+    here = os.path.realpath(os.getcwd())  # `python -m` puts it first
+    return [package, *(entry for entry in sys.path if entry and os.path.realpath(entry) not in (here, package))]
 
 
 def _own_roots() -> dict[str, str]:

@@ -22,6 +22,7 @@ from bot_bottle.bottles.listing import tidy
 from bot_bottle.bottles.peer import Peer
 from bot_bottle.bottles.session import Session, tty_size
 from bot_bottle.bottles.status import State, Status, write_status
+from bot_bottle.bottles.teller import Teller
 from bot_bottle.errors import BottleError, ExitCode, NotContained
 from bot_bottle.guest.frames import Message
 from bot_bottle.host.addresses import own_addresses, resolvers
@@ -69,6 +70,7 @@ class Keeper:
         self._kill_at: float | None = None
         self._stoppers: list[Peer] = []
         self._running: RunningBottle | None = None
+        self._teller = Teller(keeping.plan)
 
     def run(self) -> None:
         """Launch, prove, start, keep, undo, record. Reports every outcome; raises nothing but programming errors."""
@@ -224,6 +226,7 @@ class Keeper:
                 peer.flush()
 
     def _tick(self) -> None:
+        self._teller.again()
         now = time.monotonic()
         if self._deadline is not None and now >= self._deadline and self._ending is None:
             self._end(int(ExitCode.TIME_LIMIT), f"its time limit of {self._plan.spec.limits.time_s:g} s is over")
@@ -242,7 +245,10 @@ class Keeper:
             self._ending = (code, why)
 
     def _check_bundle(self, bundle: Bundle) -> None:
-        if not bundle.is_alive():
+        said = bundle.heard()
+        if said:
+            self._teller.wake()
+        if said is None:
             self._end(int(ExitCode.FAILED), f"its gates ended, and without gates there is no bottle; {log_path()} may say why")
 
     def _check_bottle(self, running: RunningBottle) -> None:

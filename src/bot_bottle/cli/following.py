@@ -94,6 +94,8 @@ def conclude(plan: BottlePlan, final: Message, *, say: Say) -> int:
     seen = tally(read_events(plan.stage_dir / "events.jsonl"))
     for host, count, why in seen.refused[:8]:
         say.labelled("refused", f"{host} ×{count}", why)
+    for title, state in seen.asked[-8:]:
+        say.labelled("asked", title, state)
     changed = int(final.get("changed", 0))
     if changed:
         what = f"{changed} file{'s' if changed > 1 else ''} in the copy"

@@ -20,6 +20,7 @@ from bot_bottle.manifest.model import (
     Policy,
     RuleSection,
     SecretSection,
+    SuperviseSection,
     TargetSection,
     UpstreamSection,
     WorkspaceSection,
@@ -43,6 +44,7 @@ from bot_bottle.manifest.spec import (
     GitUpstream,
     ImageSource,
     Mount,
+    Notify,
     OAuth2,
     Rule,
     Scheme,
@@ -113,7 +115,7 @@ def _layer(said: Common, label: str, places: dict[str, Place]) -> Layer:
         budget=Budget(usd=said.budget.usd, tokens=said.budget.tokens) if said.budget else None,
         dlp=_dlp(said.dlp) if said.dlp else None,
         image=_image(said.image) if said.image else None,
-        supervise=SuperviseSaid(enabled=said.supervise.enabled, unattended=said.supervise.unattended) if said.supervise else None,
+        supervise=_supervise(said.supervise, places) if said.supervise else None,
         git=_git(said.git, places) if said.git else None,
         places=tuple(places.items()),
     )
@@ -220,6 +222,28 @@ def _target(row: TargetSection) -> Target:
 def _limits(section: LimitsSection) -> tuple[tuple[str, float | int | None], ...]:
     fields = {"cpus": section.cpus, "memory": section.memory, "pids": section.pids, "disk": section.disk, "time_s": section.time}
     return tuple((name, None if value == "none" else value) for name, value in fields.items() if value is not None)
+
+
+def _supervise(section: SuperviseSection, places: dict[str, Place]) -> SuperviseSaid:
+    written = [(places[f"supervise.within[{index}]"].short, row) for index, row in enumerate(section.within or ())]
+    told = section.notify
+    notify = (
+        None
+        if told is None
+        else Notify(
+            desktop=bool(told.desktop),
+            command=tuple(told.command or ()),
+            webhook=told.webhook,
+            key=_source(told.key) if told.key else None,
+        )
+    )
+    return SuperviseSaid(
+        enabled=section.enabled,
+        unattended=section.unattended,
+        within=tuple(rule for where, row in written for rule in _rules(row, where)),
+        within_s=section.within_for,
+        notify=notify,
+    )
 
 
 def _dlp(section: DlpSection) -> DlpSaid:

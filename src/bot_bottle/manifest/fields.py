@@ -271,6 +271,16 @@ def token_url(value: Value) -> tuple[str, int, str]:
     return host, port, slash + path or "/"
 
 
+def webhook(value: Value) -> str:
+    """An address that is posted to. One with a user or password is refused, because it would be in the plan and in the log."""
+    word = one_line(value)
+    scheme, mark, rest = word.partition("://")
+    if not mark or scheme not in ("http", "https") or not rest or "@" in rest.partition("/")[0] or not word.isascii():
+        raise Wrong("not an address to post to", allowed="https://HOST/PATH, without user and password", hide=True)
+    hosts.host_and_port(rest.partition("/")[0].partition("?")[0], default=443)
+    return word
+
+
 def proxy_exception(value: Value) -> str:
     """A host that is reached without the proxy: a name, `.NAME` for a domain, or a block of addresses."""
     word = one_line(value)
@@ -415,6 +425,12 @@ ImageReference = Annotated[
 Package = Annotated[str, PlainValidator(lambda value: references.package(text(value))), WithJsonSchema({"type": "string"})]
 Network = Annotated[BuildNetwork, PlainValidator(one_of(BuildNetwork)), WithJsonSchema({"enum": list(get_args(BuildNetwork))})]
 Runtime = Annotated[ImageRuntime, PlainValidator(one_of(ImageRuntime)), WithJsonSchema({"enum": list(get_args(ImageRuntime))})]
+Webhook = Annotated[str, PlainValidator(webhook), WithJsonSchema({"type": "string", "pattern": "^https?://"})]
+WithinTime = Annotated[
+    float,
+    PlainValidator(bounded(_time, 1, 7 * 86400, unit=units.written_time)),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9.]+s)?$", "examples": ["30m"]}),
+]
 UnattendedChoice = Annotated[Unattended, PlainValidator(one_of(Unattended)), WithJsonSchema({"enum": list(get_args(Unattended))})]
 FindFormat = Annotated[OnFormat, PlainValidator(one_of(OnFormat)), WithJsonSchema({"enum": list(get_args(OnFormat))})]
 Find = Annotated[OnFind, PlainValidator(one_of(OnFind)), WithJsonSchema({"enum": list(get_args(OnFind))})]

@@ -23,6 +23,7 @@ from bot_bottle.manifest.spec import (
     ImageSource,
     Limits,
     Mount,
+    Notify,
     OnFind,
     OnFormat,
     Rule,
@@ -68,6 +69,9 @@ class SuperviseSaid:
 
     enabled: bool | None = None
     unattended: Unattended | None = None
+    within: tuple[Rule, ...] = ()
+    within_s: float | None = None
+    notify: Notify | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -269,7 +273,13 @@ def _add_supervise(below: Supervise | None, above: SuperviseSaid | None) -> Supe
         return below
     under = below or Supervise()
     enabled = under.enabled if above.enabled is None else above.enabled
-    return Supervise(enabled=enabled, unattended=above.unattended or under.unattended)
+    return Supervise(
+        enabled=enabled,
+        unattended=above.unattended or under.unattended,
+        within=under.within + above.within,
+        within_s=above.within_s or under.within_s,
+        notify=above.notify or under.notify,
+    )
 
 
 def _add_git(below: Git | None, above: GitSaid | None) -> Git | None:

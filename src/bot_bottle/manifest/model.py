@@ -49,6 +49,8 @@ from bot_bottle.manifest.fields import (
     UnattendedChoice,
     Variable,
     Version,
+    Webhook,
+    WithinTime,
     Words,
 )
 from bot_bottle.manifest.git import GitSection
@@ -344,6 +346,21 @@ class DlpSection(Section):
     """Exceptions, by rule and host. The last one that matches counts."""
 
 
+class NotifySection(Section):
+    """How you are told that an agent asks. What is sent holds the request as `bot-bottle asks` shows it, and nothing that could
+    answer it."""
+
+    desktop: Flag | None = None
+    """A notification on your desktop, by `notify-send`. Default: false."""
+    command: list[Line] | None = None
+    """A program and its arguments; it gets the request as JSON on standard input, and its signature in the variable
+    `BOT_BOTTLE_SIGNATURE`. It runs on the host as you, without a shell."""
+    webhook: Webhook | None = None
+    """An address that the request is posted to as JSON, signed in the header `x-bot-bottle-signature`."""
+    key: SecretSection | None = None
+    """The key of the signature, `t=SECONDS,v1=HEX`: HMAC-SHA-256 over the seconds, a dot and the body. Default: not signed."""
+
+
 class SuperviseSection(Section):
     """The gate through which an agent asks for what it may not do."""
 
@@ -352,6 +369,19 @@ class SuperviseSection(Section):
     unattended: UnattendedChoice | None = None
     """What happens to requests: `wait` (default) for your answer, or `deny` at once, for runs that nobody watches. Either way
     they are listed, logged and told."""
+    within: list[RuleSection] | None = None
+    """Rules for answering without you: a request within one of them is given at once, logged and told. Default: none."""
+    within_for: WithinTime | None = None
+    """How long such a grant holds. Default: 30m."""
+    notify: NotifySection | None = None
+    """How you are told that an agent asks, besides `bot-bottle asks --watch`."""
+
+    @model_validator(mode="after")
+    def _allows_only(self) -> "SuperviseSection":
+        for row in self.within or ():
+            if row.deny or row.passthrough:
+                raise Wrong("what is given without you is an allow that the gate can look into", at="within")
+        return self
 
 
 class Common(Section):

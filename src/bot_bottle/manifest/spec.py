@@ -273,11 +273,27 @@ class Image:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Notify:
+    """How the operator is told that an agent asks: on the desktop, by a command, by a webhook; hooks are signed with `key`."""
+
+    desktop: bool = False
+    command: tuple[str, ...] = ()
+    webhook: str | None = None
+    key: SecretSource | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Supervise:
-    """Whether the agent can ask for permissions (`None`: when it is one that calls tools), and what happens to its requests."""
+    """Whether the agent can ask for permissions (`None`: when it is one that calls tools), and what happens to its requests.
+
+    What lies within one of the rules `within` is given for `within_s` seconds without asking.
+    """
 
     enabled: bool | None = None
     unattended: Unattended = "wait"
+    within: tuple[Rule, ...] = ()
+    within_s: float = 1800.0
+    notify: Notify = field(default_factory=Notify)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -272,6 +272,14 @@ def _supervise(policy: BottleSpec, said: Layer) -> Found:
         yield "supervise.enabled", "lets the agent ask you for permissions"
     if theirs.unattended == "wait" and ours.unattended == "deny":
         yield "supervise.unattended", "has requests wait for you instead of denying them"
+    for index, rule in enumerate(theirs.within):
+        if not any(covers(wide, rule) for wide in ours.within):
+            yield f"supervise.within[{index}]", f"gives {described(rule)} without asking you"
+    if theirs.within_s is not None and theirs.within_s > ours.within_s:
+        yield "supervise.within_for", f"gives it for {written_time(theirs.within_s)}"
+    if theirs.notify is not None and theirs.notify != ours.notify:
+        runs = f", running {plain(shlex.join(theirs.notify.command), limit=200)} on the host" if theirs.notify.command else ""
+        yield "supervise.notify", f"tells somebody of the agent's requests in your name{runs}"
 
 
 def _git(policy: BottleSpec, said: Layer) -> Found:

@@ -25,13 +25,23 @@ from bot_bottle.gates.supervise.deltas import (
 from bot_bottle.gates.supervise.grants import Grant
 from bot_bottle.gates.supervise.risk import Known, assess, is_metadata, standing_denies
 from bot_bottle.gates.supervise.state import State, rule_from
-from bot_bottle.record import asdict, replace
+from bot_bottle.manifest.spec import Rule
+from bot_bottle.record import asdict, dataclass, replace
 
 Row = dict[str, Any]  # Any: JSON
 Save = Callable[[State], None]
 
 NOTE_LIVE = "It holds now: try again."
 NOTE_NEXT = "It holds from the bottle's next start on; this run goes on without."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Envelope:
+    """What is answered without a human: what lies within these rules is given for some seconds; the rest waits, or is denied."""
+
+    rules: tuple[Rule, ...] = ()
+    seconds: float = 1800.0
+    denies: bool = False
 
 
 class Desk:
@@ -45,14 +55,14 @@ class Desk:
         gates: Sequence[Adjustable],
         record: Callable[[Event], None],
         save: Save,
-        unattended: str,
+        envelope: Envelope,
     ) -> None:
         self.slug = slug
         self.state = state
         self._gates = tuple(gates)
         self._record = record
         self._save = save
-        self._unattended = unattended
+        self._envelope = envelope
         self.changed: Callable[[], None] = lambda: None
         self.told: Callable[[], None] = lambda: None
         self._busy: set[Adjustable] = set()
@@ -100,14 +110,23 @@ class Desk:
         self._keep(replace(self.state, queue=queue))
         if result.is_news:
             self._tell_news(result.ask)
-            if self._unattended == "deny":
-                why = "Nobody is watching this bottle, and its policy then is to deny (supervise.unattended)."
-                self._settle(
-                    result.ask, "denied", Answer(by="policy", at=now, reason=why), seen=asks.shown(result.ask, self.slug)
-                )
+            self._answer_without_human(result.ask, now)
         found = self.state.queue.find(result.ask.number)
         assert found is not None
         return found
+
+    def _answer_without_human(self, ask: Ask, now: float) -> None:
+        """By the operator's envelope: what lies within its rules is given for a time, the rest is denied when they say so."""
+        seen = asks.shown(ask, self.slug)
+        if ask.delta is not None and not ask.blocked and is_within(ask.delta, self._envelope.rules):
+            said = {"id": f"{ask.number}-{asks.review_token(seen, self.state.key)}", "by": "policy (supervise.within)"}
+            try:
+                self.approve({**said, "scope": "for", "seconds": self._envelope.seconds}, now)
+            except BottleError as error:  # the agent must not end the gate by asking: it waits for the operator
+                self._record({"gate": "supervise", "event": "refused", "what": ask.title, "why": error.what})
+        elif self._envelope.denies:
+            why = "Nobody is watching this bottle, and its policy then is to deny (supervise.unattended)."
+            self._settle(ask, "denied", Answer(by="policy (supervise.unattended)", at=now, reason=why), seen=seen)
 
     def _tell_news(self, ask: Ask) -> None:
         self._record({"gate": "supervise", "event": "ask", "id": ask.number, "shown": asks.shown(ask, self.slug)})

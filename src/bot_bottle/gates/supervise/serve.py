@@ -15,11 +15,11 @@ from bot_bottle import __version__
 from bot_bottle.errors import BottleError
 from bot_bottle.gates.base import Gate, Record, Supervisor
 from bot_bottle.gates.supervise.asks import Queue
-from bot_bottle.gates.supervise.desk import Desk
+from bot_bottle.gates.supervise.desk import Desk, Envelope
 from bot_bottle.gates.supervise.grants import new_session, next_expiry
 from bot_bottle.gates.supervise.http import HEAD_LIMIT
 from bot_bottle.gates.supervise.plan import TOKEN
-from bot_bottle.gates.supervise.state import State, read_state, save_state
+from bot_bottle.gates.supervise.state import State, read_state, rule_from, save_state
 from bot_bottle.gates.supervise.talk import Talk
 from bot_bottle.record import replace
 
@@ -38,7 +38,11 @@ class SuperviseGate(Supervisor):
         self._path = Path(bottle["stage_dir"]) / STATE_FILE
         self._slug = str(bottle["slug"])
         self._token = secrets[TOKEN]
-        self._unattended = str(config["unattended"])
+        self._envelope = Envelope(
+            rules=tuple(rule_from(row) for row in config["within"]),
+            seconds=float(config["within_s"]),
+            denies=config["unattended"] == "deny",
+        )
         self._record = record
         known = read_state(self._path)
         self._state = (
@@ -59,7 +63,7 @@ class SuperviseGate(Supervisor):
                 gates=self.adjustable,
                 record=self._record,
                 save=lambda state: save_state(self._path, state),
-                unattended=self._unattended,
+                envelope=self._envelope,
             )
             self._desk.told = self.told
         return self._desk

@@ -9,6 +9,7 @@ from desks import NOW, Scene
 from bot_bottle.errors import BottleError, Refused
 from bot_bottle.gates.base import Standing
 from bot_bottle.gates.supervise.asks import AGAIN_AFTER_S, EXPIRES_S, NEW_LIMIT, NEW_WINDOW_S, PENDING_LIMIT, REASON_LIMIT
+from bot_bottle.gates.supervise.desk import Envelope
 from bot_bottle.gates.supervise.state import from_row, to_row
 from bot_bottle.manifest.spec import Credential, FromEnv, Rule, Target
 
@@ -268,13 +269,47 @@ def test_a_mount_waits_for_the_next_start_and_says_so() -> None:
 
 
 def test_unattended_deny_answers_at_once_and_not_in_silence() -> None:
-    scene = Scene(unattended="deny")
+    scene = Scene(envelope=Envelope(denies=True))
     ask = scene.ask()
     assert ask.state == "denied"
     assert ask.answer is not None
-    assert ask.answer.by == "policy"
+    assert ask.answer.by.startswith("policy")
     assert scene.kinds() == ["ask", "denied"]
     assert scene.told == 1
+
+
+WITHIN = Envelope(rules=(Rule(host="*.example.com", where="policy.yaml:3", methods=("GET",)),), seconds=60, denies=True)
+
+
+def test_what_lies_within_the_envelope_is_given_for_a_time_and_not_in_silence() -> None:
+    scene = Scene(envelope=WITHIN)
+    assert scene.ask(methods=["GET"]).state == "approved"
+    assert scene.kinds() == ["ask", "approved"]
+    assert scene.told == 1
+    assert scene.desk.holding[0].by.startswith("policy")
+    scene.desk.expire(NOW + 60)
+    assert not scene.carrier.held
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"methods": ["POST"]},
+        {},
+        {"methods": ["GET"], "host": "a.b.example.com"},
+        {"methods": ["GET"], "host": "**.example.com"},
+        {"methods": ["GET"], "ports": [8443]},
+        {"methods": ["GET"], "scheme": "http"},
+        {"kind": "budget", "usd": 1, "host": None},
+    ],
+)
+def test_nothing_beyond_the_envelope_is_given(asked: dict[str, Any]) -> None:
+    scene = Scene(envelope=WITHIN)
+    wanted = {key: value for key, value in ({"host": "api.example.com"} | asked).items() if value is not None}
+    filed = scene.desk.request({**wanted, "reason": "x"}, NOW)
+    assert not isinstance(filed, dict)
+    assert filed.state == "denied"
+    assert not scene.carrier.held
 
 
 def test_an_ask_that_nobody_answers_for_a_day_expires() -> None:
