@@ -23,7 +23,7 @@ from bot_bottle.gates.git_gate.reading import (
     read_objects,
 )
 from bot_bottle.gates.git_gate.records import HIDDEN_REFS, MIB, BlobScan, Finding, GitRunner, PushRules
-from bot_bottle.gates.git_gate.trees import MOST_PATHS, TREE_MODE, read_tree, shape
+from bot_bottle.gates.git_gate.trees import MOST_PATHS, TREE_MODES, read_tree, shape
 from bot_bottle.gates.git_gate.walk import Commit
 from bot_bottle.record import dataclass
 
@@ -144,21 +144,16 @@ class Pass:
             self.tell(self._scan((_reencoded(whole, name),), where), where)
 
     def _tree(self, one: Listed, content: bytes, where: str) -> None:
-        below: list[bytes] = []
-        others = 0
-        for entry in read_tree(content, id_size=len(one.id) // 2):
-            if entry.mode == TREE_MODE:
-                below.append(entry.id)
-            else:
-                others += 1
-            if entry.name in self._names:
-                continue
-            self._names.add(entry.name)
-            self._fresh.append(entry.name)
-            if why := misnamed(entry.name):
-                at = f"the name {shown_path(entry.name)} in {where}"
+        entries = read_tree(content, id_size=len(one.id) // 2)
+        below = tuple(id for mode, _, id in entries if mode in TREE_MODES)
+        self._trees[bytes.fromhex(one.id)] = (below, len(entries) - len(below))
+        fresh = {name for _, name, _ in entries} - self._names
+        self._names |= fresh
+        self._fresh += fresh
+        for name in fresh:
+            if why := misnamed(name):
+                at = f"the name {shown_path(name)} in {where}"
                 self.findings.append(Finding(rule="path-name", where=at, why=f"No tree may have it: {why}.", next="Rename it."))
-        self._trees[bytes.fromhex(one.id)] = (tuple(below), others)
 
     def search_paths(self, paths: Iterable[bytes]) -> None:
         """Search whole paths: a secret may be spread over folders."""
