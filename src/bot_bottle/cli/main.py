@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "approve": "asks:approve",
     "deny": "asks:deny",
     "grants": "asks:grants",
+    "pushes": "pushes:pushes",
     "dlp": "dlp:dlp",
     "init": "manifest:init",
     "schema": "manifest:schema",

@@ -1,6 +1,10 @@
 """Where a secret comes from, in a few words; never the secret."""
 
-from bot_bottle.manifest.spec import FromCommand, FromEnv, FromFile, SecretSource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.manifest.spec import FromCommand, FromEnv, FromFile, FromKeyring, SecretSource
 
 
 def described_source(source: SecretSource) -> str:
@@ -12,3 +16,17 @@ def described_source(source: SecretSource) -> str:
     if isinstance(source, FromCommand):
         return f"command `{source.command[0]} …`"
     return f"keyring entry {source.keyring}"
+
+
+def source_from(row: Mapping[str, Any]) -> SecretSource:  # Any: JSON
+    """A source from the plan as it is stored."""
+    match row:
+        case {"env": str(env)}:
+            return FromEnv(env=env)
+        case {"file": str(file)}:
+            return FromFile(file=Path(file))
+        case {"command": [*words]}:
+            return FromCommand(command=tuple(str(word) for word in words))
+        case {"keyring": str(keyring)}:
+            return FromKeyring(keyring=keyring)
+    raise ValueError("no source of a secret")

@@ -12,12 +12,14 @@ from bot_bottle.gates.base import Record
 from bot_bottle.gates.git_gate import pktline
 from bot_bottle.gates.git_gate.check import check_push
 from bot_bottle.gates.git_gate.forward import forward
+from bot_bottle.gates.git_gate.hold import Hold, Holds
 from bot_bottle.gates.git_gate.http import Answer, BadRequest, Body
 from bot_bottle.gates.git_gate.journal import Journal
 from bot_bottle.gates.git_gate.mirror import Mirror
 from bot_bottle.gates.git_gate.pktline import DATA, FLUSH, PROGRESS, Command, Push, Result
 from bot_bottle.gates.git_gate.quarantine import Quarantine
 from bot_bottle.gates.git_gate.records import Allowed, BlobScan, Finding, Held, PushRules, RefUpdate, Verdict
+from bot_bottle.gates.git_gate.review import Review
 from bot_bottle.host.plain import plain
 from bot_bottle.record import dataclass
 
@@ -61,10 +63,11 @@ def shown_refs(refs: dict[str, str], *, own: str, maps: bool) -> tuple[list[tupl
 class Pusher:
     """Takes the pushes to one upstream, one after the other."""
 
-    def __init__(self, mirror: Mirror, rules: PushRules, *, scan: Callable[[], BlobScan], record: Record) -> None:
+    def __init__(self, mirror: Mirror, rules: PushRules, *, scan: Callable[[], BlobScan], record: Record, holds: Holds) -> None:
         self.mirror = mirror
         self.rules = rules
         self.journal = Journal(mirror.path.with_suffix(".journal"))
+        self.review = Review(holds, mirror, self.journal, note=self._note)
         self._scan = scan
         self._record = record
         self._turn = asyncio.Lock()
@@ -131,6 +134,8 @@ class Pusher:
         second = "report-status-v2" in push.capabilities
         async with self._turn:
             await self._settle()
+            for line in self.review.news():
+                say(line)
             quarantine = await asyncio.to_thread(Quarantine, self.mirror)
             try:
                 fault = ""
@@ -166,9 +171,24 @@ class Pusher:
         if not isinstance(verdict, Allowed):
             name = "hold" if isinstance(verdict, Held) else "deny"
             self._tell(name, push.commands, findings=[{"rule": one.rule, "where": one.where} for one in verdict.findings])
-            why = "held for the operator" if isinstance(verdict, Held) else _first(verdict.findings)
+            why = _first(verdict.findings)
+            if isinstance(verdict, Held):
+                hold = await self.review.keep(quarantine, updates, verdict)
+                say(f"It is kept as push {hold.number}: nothing is lost, and nothing has gone on. Go on with other work.")
+                why = f"held for the operator as push {hold.number}"
             return [Result(ref=one.command.ref, why=why) for one in wanted]
         return await self._forward(push, wanted, quarantine, say)
+
+    async def decide(self, id: str, *, approves: bool, by: str, said: str) -> Hold:
+        """The operator's word on a held push. BadUsage when the id names none that waits."""
+        async with self._turn:
+            await self._settle()
+            hold = self.review.holds.named(id)
+            decided = await (self.review.approve(hold, by=by) if approves else self.review.reject(hold, by=by, said=said))
+        rows = [[plain(one.ref, limit=200), one.old, one.new] for one in hold.updates]
+        event = {"gate": "git-gate", "event": "review", "repository": self.mirror.name, "push": hold.id, "updates": rows}
+        self._record({**event, "state": decided.state, "by": by, "said": decided.said})
+        return decided
 
     async def _wanted(self, commands: Sequence[Command]) -> list[Wanted]:
         refs = await self.mirror.refs()

@@ -9,6 +9,7 @@ import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bot_bottle.gates.git_gate.records import HIDDEN_REFS
 from bot_bottle.gates.git_gate.sandbox import leashed, sealed
 from bot_bottle.host.files import write_file
 from bot_bottle.host.run import Command, Finished, LongCommand, Process, run, spawn
@@ -60,6 +61,7 @@ SETTINGS: Sequence[tuple[str, str]] = (
     ("transfer.bundleURI", "false"),
     ("transfer.credentialsInUrl", "die"),
     ("transfer.fsckObjects", "true"),
+    ("transfer.hideRefs", HIDDEN_REFS),
     ("uploadpack.allowFilter", "true"),
     ("uploadpack.allowReachableSHA1InWant", "true"),
 )

@@ -14,6 +14,7 @@ from typing import Any
 from bot_bottle.errors import BottleError
 from bot_bottle.gates.base import Gate, Inspector, Record
 from bot_bottle.gates.git_gate.children import complete, running
+from bot_bottle.gates.git_gate.hold import Holds
 from bot_bottle.gates.git_gate.http import HEAD_LIMIT, Answer, BadRequest, Body, Gone, Head, read_head
 from bot_bottle.gates.git_gate.mirror import Mirror
 from bot_bottle.gates.git_gate.pktline import FLUSH, line
@@ -45,6 +46,7 @@ class GitGate(Gate):
         folder = make_private_folder(Path(config["folder"]))
         rows = config["repositories"]
         self._record = record
+        self._holds = Holds(folder / "held")
         self._known = table(rows)
         self._pushers = {row["name"]: self._pusher(row, folder, config, secrets) for row in rows}
         self._connections: set[asyncio.Task[None]] = set()
@@ -57,7 +59,7 @@ class GitGate(Gate):
         git = git.with_env(NO_PROXY=",".join(config["no_proxy"]))
         value = secrets[row["credential"]] if row["credential"] else None
         mirror = Mirror(row, folder=folder, git=git, value=value, host=config["host"])
-        return Pusher(mirror, rules_from(row["rules"]), scan=self._scan, record=self._record)
+        return Pusher(mirror, rules_from(row["rules"]), scan=self._scan, record=self._record, holds=self._holds)
 
     def _scan(self) -> BlobScan:
         if not isinstance(self.inspector, Inspector):
@@ -71,10 +73,18 @@ class GitGate(Gate):
             await server.serve_forever()
 
     async def control(self, request: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-        """`counts`."""
-        if request.get("op") == "counts":
-            return {"ok": True, **self._counts}
-        return {"error": "no such operation", "operations": ["counts"]}
+        """`counts`; `pushes` lists those that wait; `approve` and `reject` decide the one that `id` names."""
+        match request.get("op"):
+            case "counts":
+                return {"ok": True, **self._counts}
+            case "pushes":
+                return {"ok": True, "waiting": [one.id for one in self._holds.waiting()]}
+            case "approve" | "reject" as op:
+                hold = self._holds.named(str(request.get("id")))
+                by, said = str(request.get("by", "operator")), str(request.get("said", ""))
+                decided = await self._pushers[hold.repository].decide(hold.id, approves=op == "approve", by=by, said=said)
+                return {"ok": True, "state": decided.state, "said": decided.said}
+        return {"error": "no such operation", "operations": ["counts", "pushes", "approve", "reject"]}
 
     async def close(self) -> None:
         """End every connection, and with it every git of ours."""
