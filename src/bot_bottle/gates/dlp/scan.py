@@ -4,6 +4,7 @@ The bytes are the attacker's. Whatever cannot be looked at within the bounds is 
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bot_bottle.gates.dlp import own, unpack
@@ -27,6 +28,10 @@ FLOOR = 48 * 1024 * 1024
 
 MOST = 50
 """Findings of one scan after which it stops looking: the verdict stands, and an attacker must not fill the log."""
+
+LOUD = frozenset(("hint", "evasion", "exfil"))
+MOST_ALIKE = 10
+"""Findings of one rule of these kinds in one view: a text made of nothing but escapes must not drown the secret inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,12 @@ class Scanner:
         if not hits and not self._lookers and view.content.isascii():
             return
         budget = [len(view.content) * GROWTH + FLOOR]
+        told: Counter[str] = Counter()
         for match, where in self._matches(view, hits, budget):
+            if match.kind in LOUD:
+                told[match.rule] += 1
+                if told[match.rule] > MOST_ALIKE:
+                    continue
             yield finding(match, where, self._key)
 
     def _matches(self, view: View, hits: Sequence[Hit], budget: list[int]) -> Iterator[tuple[Match, View]]:

@@ -191,3 +191,8 @@ def test_a_finding_shows_no_more_than_four_characters() -> None:
 def test_a_fingerprint_depends_on_the_key() -> None:
     other = Scanner((), key=b"other", secrets=(OwnSecret("API", SECRET),))
     assert other.scan((View("body", "here", SECRET),))[0].fingerprint != found(SECRET)[0].fingerprint
+
+
+def test_a_text_of_nothing_but_escapes_does_not_drown_the_secret() -> None:
+    text = quote(every_percent(hex_escapes(SECRET)), safe="").encode()
+    assert found(text)
