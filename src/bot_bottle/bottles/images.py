@@ -9,7 +9,7 @@ from pathlib import Path
 from bot_bottle.agents.registry import provider as find_provider
 from bot_bottle.backends.base import Backend
 from bot_bottle.backends.images import docker, store
-from bot_bottle.bottles.start import usable_backend, without_images
+from bot_bottle.bottles.choose import choose, without_images
 from bot_bottle.bottles.status import slugs
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.host import paths
@@ -105,7 +105,7 @@ def build_image(sources: Sources, *, fresh: bool, say: Say) -> ReadyImage:
     loaded = load(sources)
     for notice in loaded.notices:
         say(notice)
-    backend = usable_backend(loaded.spec)
+    backend = choose(loaded.spec).backend
     ready = ready_image(loaded.spec, backend, fresh=fresh, say=say)
     if ready is None:
         raise BadUsage(

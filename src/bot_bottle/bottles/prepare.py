@@ -13,7 +13,7 @@ from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.host.roots import find_roots, merge_roots
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import AgentProvision, BottlePlan, GuestFile
-from bot_bottle.plans.gate import GATE_PORTS, GatePlan
+from bot_bottle.plans.gate import GATE_PORTS, GatePlan, Line
 from bot_bottle.plans.image import ImageToMake, ReadyImage
 from bot_bottle.record import replace
 
@@ -43,6 +43,7 @@ def prepare(
     interactive: bool,
     preset_env: tuple[tuple[str, str], ...] = (),
     image: ReadyImage | None = None,
+    choice: Line | None = None,
 ) -> BottlePlan:
     """The frozen plan of one bottle. `host` is the operator's environment: names are looked at, and TERM."""
     workspace = f"/work/{guest_folder(spec.workspace.path.name)}"
@@ -78,6 +79,7 @@ def prepare(
         supervise_plan=supervise,
         git_gate_plan=git,
         image=image,
+        choice=choice,
     )
     return backend.prepare(shared)
 

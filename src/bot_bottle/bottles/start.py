@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from bot_bottle.agents.base import AgentDefaults, AgentProvider, Installed
 from bot_bottle.agents.registry import provider as find_provider
-from bot_bottle.backends.base import Backend, Streams, TtySize, Unusable, Usable
-from bot_bottle.backends.registry import backends, find_backend
+from bot_bottle.backends.base import Backend, Streams, TtySize
 from bot_bottle.bottles import workspace
+from bot_bottle.bottles.choose import choose
 from bot_bottle.bottles.fork import Kept, fork_keeper
 from bot_bottle.bottles.idle import IdleBundle, take
 from bot_bottle.bottles.keeper import Keeping
@@ -20,7 +20,6 @@ from bot_bottle.bottles.names import make_slug
 from bot_bottle.bottles.prepare import prepare
 from bot_bottle.bottles.secrets import read_secrets, system_keyring
 from bot_bottle.bottles.status import Status, claimed, remove_tree, take_lock, write_status
-from bot_bottle.errors import CannotRunHere
 from bot_bottle.gates.dlp.plan import plan_dlp
 from bot_bottle.gates.egress.located import located
 from bot_bottle.gates.egress.plan import plan_egress
@@ -75,7 +74,8 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
         loaded = load(asked.sources)
         for notice in loaded.notices:
             say(notice)
-        backend = usable_backend(loaded.spec)
+        chosen = choose(loaded.spec)
+        backend = chosen.backend
         agent = find_provider(loaded.spec.agent)
         installed = ready_agent(agent, say=say, install=not asked.dry_run)
         wanted = WantedImage(image=loaded.spec.image, dockerfile=agent.dockerfile(), authorities=loaded.spec.egress.upstream.ca)
@@ -102,6 +102,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 interactive=asked.terminal is not None,
                 preset_env=presets.env,
                 image=image,
+                choice=chosen.line,
             )
             preflight(plan)
             if bundle is None:
@@ -145,31 +146,6 @@ def warm_bundle(*, wanted: bool) -> Iterator[IdleBundle | None]:
         if bundle is not None:
             bundle.end()
         raise
-
-
-def usable_backend(spec: BottleSpec) -> Backend:
-    """The chosen backend, or CannotRunHere with what to do."""
-    if spec.backend == "auto":
-        fit = (one for one in backends() if one.uses_images or spec.image is None)
-        found = next((one for one in fit if isinstance(one.survey(), Usable)), None)
-        return found or usable_backend(replace(spec, backend="namespaces"))
-    backend = find_backend(spec.backend)
-    if spec.image is not None and not backend.uses_images:
-        raise without_images(spec, backend)
-    survey = backend.survey()
-    if isinstance(survey, Unusable):
-        raise CannotRunHere(f"The {backend.name} backend does not work here: {survey.why}", facts=survey.facts, next=survey.next)
-    return backend
-
-
-def without_images(spec: BottleSpec, backend: Backend) -> CannotRunHere:
-    """The refusal of an image that would have to be ignored."""
-    able = " or ".join(f"--backend {one.name}" for one in backends() if one.uses_images)
-    return CannotRunHere(
-        f"The {backend.name} backend cannot run a bottle from an image: it uses this machine's own system folders.",
-        facts=(f"The image is asked for by {dict(spec.decided_by).get('image', 'the manifest')}.",),
-        next=f"Leave the image out, or use {able}." if able else "Leave the image out.",
-    )
 
 
 def ready_agent(agent: AgentProvider, *, say: Say, install: bool) -> Installed | None:

@@ -6,6 +6,7 @@ import click
 
 from bot_bottle.backends.base import Usable
 from bot_bottle.backends.registry import backends
+from bot_bottle.bottles.choose import forget
 from bot_bottle.cli.say import make_say
 from bot_bottle.errors import ExitCode
 
@@ -17,6 +18,7 @@ def doctor(*, as_json: bool) -> int:
 
     Exit code 0 when at least one works, 121 otherwise.
     """
+    forget()
     surveys = [(backend.name, backend.survey()) for backend in backends()]
     works = any(isinstance(survey, Usable) for _, survey in surveys)
     if as_json:

@@ -57,7 +57,7 @@ class BottlePlan:
     `prompt_file` always exists, 0600, empty when there is no prompt. `ca_file` is where launch puts the bottle's own CA
     certificate;
     `ca_bundle_file` holds it merged with the roots that this host trusts. `image` is the root file system that the backend
-    asked for; without one it uses this machine's own system folders.
+    asked for; without one it uses this machine's own system folders. `choice` says why this backend, when we chose it.
     """
 
     slug: str
@@ -76,6 +76,7 @@ class BottlePlan:
     git_gate_plan: GatePlan | None = None
     supervise_plan: GatePlan | None = None
     image: ReadyImage | None = None
+    choice: Line | None = None
 
     @property
     def agent_command(self) -> tuple[str, ...]:

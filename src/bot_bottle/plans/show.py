@@ -42,6 +42,7 @@ def preflight_lines(plan: BottlePlan) -> tuple[Line, ...]:
     how["clone"] = "a clone of what is committed: your folder is not touched, branches arrive as bottle/…"
     lines = [
         Line(label="bottle", text=plan.slug, why=", ".join(spec.origin)),
+        *((plan.choice,) if plan.choice is not None else ()),
         Line(label="agent", text=f"{plan.agent_provision.provider} {plan.agent_provision.version}".strip()),
         Line(
             label="workspace",

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot_bottle.agents.registry import providers
+from bot_bottle.bottles.choose import named
 from bot_bottle.bottles.prepare import guest_env
-from bot_bottle.bottles.start import usable_backend
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.manifest.spec import BackendName, BottleSpec, FromReference, Image, Workspace
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
@@ -24,7 +24,7 @@ def test_a_backend_without_images_refuses_one(backend: BackendName, monkeypatch:
         decided_by=(("image", "bottle.yaml:3"),),
     )
     with pytest.raises(CannotRunHere) as caught:
-        usable_backend(asked)
+        named(asked)
     assert backend in caught.value.what
     assert "bottle.yaml:3" in caught.value.facts[0]
 

@@ -5,6 +5,7 @@ overlay's file into the host's folder.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +28,39 @@ CAPABILITY_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient
 
 def config(plan: GvisorPlan) -> dict[str, Any]:  # Any: JSON
     """The bundle's config.json."""
+    entries = [mount_entry(mount) for mount in plan.mounts if not isinstance(mount, Link | Closed)]
+    return specification(first_words(plan), plan.root, read_only=not plan.is_image, hostname=plan.hostname, mounts=entries)
+
+
+def trial_config(root: Path) -> dict[str, Any]:  # Any: JSON
+    """Of a sandbox that holds the portal and nothing else."""
+    return specification(("/portal", str(CONTROL)), root, read_only=True, hostname="trial", mounts=[])
+
+
+def specification(
+    argv: Sequence[str],
+    root: Path,
+    *,
+    read_only: bool,
+    hostname: str,
+    mounts: list[dict[str, Any]],  # Any: JSON
+) -> dict[str, Any]:  # Any: JSON
+    """The parts that every sandbox of ours has."""
     return {
         "ociVersion": "1.1.0",
         "process": {
             "terminal": False,
             "user": {"uid": 0, "gid": 0},  # the only one that rootless runsc maps; the portal takes another number
-            "args": list(first_words(plan)),
+            "args": list(argv),
             "env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
             "cwd": "/",
             "capabilities": {name: [] for name in CAPABILITY_SETS},
             "rlimits": [{"type": "RLIMIT_NOFILE", "soft": OPEN_FILES, "hard": OPEN_FILES}],
             "noNewPrivileges": True,
         },
-        "root": {"path": str(plan.root), "readonly": not plan.is_image},
-        "hostname": plan.hostname,
-        "mounts": [mount_entry(mount) for mount in plan.mounts if not isinstance(mount, Link | Closed)],
+        "root": {"path": str(root), "readonly": read_only},
+        "hostname": hostname,
+        "mounts": mounts,
         "linux": {"namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]},
     }
 
@@ -73,25 +92,25 @@ def mount_entry(mount: Mounted) -> dict[str, Any]:  # Any: JSON
 def flags(plan: GvisorPlan) -> tuple[str, ...]:
     """runsc's own, before the verb."""
     overlay = f"root:dir={plan.folder}/overlay" if plan.is_image else "none"
-    return (
-        f"--root={plan.folder}/state",
-        "--network=none",
-        "--host-uds=open",
-        f"--overlay2={overlay}",
-        "--ignore-cgroups",  # limits are ours: backends/groups.py
-        *(("--rootless",) if plan.is_rootless else ()),
-    )
+    return common_flags(plan.folder / "state", overlay=overlay, is_rootless=plan.is_rootless)
+
+
+def common_flags(state: Path, *, overlay: str, is_rootless: bool) -> tuple[str, ...]:
+    """Limits are ours (backends/groups.py), so runsc makes no groups."""
+    rootless = ("--rootless",) if is_rootless else ()
+    return (f"--root={state}", "--network=none", "--host-uds=open", f"--overlay2={overlay}", "--ignore-cgroups", *rootless)
+
+
+def trial_argv(runsc: str, folder: Path, *, control: int, is_rootless: bool, name: str) -> tuple[str, ...]:
+    """Start the sandbox of `trial_config`, written in this folder."""
+    start = ("run", f"--bundle={folder}", f"--pass-fd={control}:{CONTROL}", name)
+    return (runsc, *common_flags(folder / "state", overlay="none", is_rootless=is_rootless), *start)
 
 
 def run_argv(plan: GvisorPlan, *, control: int, parent: int) -> tuple[str, ...]:
     """Start the bottle; it ends with the process `parent`, and inherits the descriptor `control`."""
     run = ("run", f"--bundle={plan.folder}/bundle", f"--pass-fd={control}:{CONTROL}", plan.container)
     return (str(plan.forwarder), "--die-with", str(parent), "--", plan.runsc, *flags(plan), *run)
-
-
-def delete_argv(plan: GvisorPlan) -> tuple[str, ...]:
-    """Remove what runsc keeps of an ended bottle."""
-    return (plan.runsc, *flags(plan), "delete", "--force", plan.container)
 
 
 RELEASE = re.compile(r"release-([0-9]{8})\.[0-9]+")
