@@ -15,7 +15,11 @@ TARGETS = {"x86_64": "x86_64-linux-musl", "aarch64": "aarch64-linux-musl"}
 FLAGS = ("-std=c11", "-Os", "-static", "-s", "-fstack-protector-strong", "-Wall", "-Wextra", "-Wno-sign-compare", "-Werror")
 """As in backends/forwarder.py, which cannot be imported while nothing is installed; a test compares them."""
 
-PROGRAMS = {"forwarder": ("forwarder/*.c", "forwarder/bin"), "portal": ("portal_c/*.c", "bin")}
+PROGRAMS = {
+    "forwarder": ("forwarder/*.c", "forwarder/bin"),
+    "portal": ("portal_c/*.c", "bin"),
+    "machine": ("machine_c/*.c portal_c/[cj]*.c portal_c/probe.c", "bin"),
+}
 """Program → its sources and the folder it goes to, below the package's guest/."""
 
 
@@ -38,7 +42,7 @@ class GuestHook(BuildHookInterface):  # type: ignore[type-arg]  # its parameter 
             folder.mkdir(parents=True, exist_ok=True)
             for machine, target in TARGETS.items():
                 made = folder / f"{program}-{machine}"
-                files = sorted(map(str, guest.glob(sources)))
+                files = sorted(str(file) for one in sources.split() for file in guest.glob(one))
                 argv = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, *files, "-o", str(made)]
                 subprocess.run(argv, check=True, timeout=600)
                 build_data["force_include"][str(made)] = f"bot_bottle/guest/{place}/{made.name}"

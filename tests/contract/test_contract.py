@@ -283,7 +283,7 @@ def test_undo_bears_a_second_run(backend: Backend, plan: BottlePlan, link: HeldS
 
 
 class Refusing(BundleLink):
-    def pass_sockets(self, sockets: dict[str, int]) -> None:
+    def pass_sockets(self, sockets: dict[str, int], *, peer: int | None = None) -> None:
         raise BottleError("The bundle is gone.")
 
 

@@ -86,7 +86,7 @@ class HeldSockets(BundleLink):
     def __init__(self) -> None:
         self.sockets: dict[str, socket.socket] = {}
 
-    def pass_sockets(self, sockets: dict[str, int]) -> None:
+    def pass_sockets(self, sockets: dict[str, int], *, peer: int | None = None) -> None:
         """Keep copies, of the last launch only."""
         self.close()
         self.sockets = {name: socket.socket(fileno=os.dup(descriptor)) for name, descriptor in sockets.items()}

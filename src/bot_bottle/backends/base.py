@@ -112,8 +112,11 @@ class BundleLink(ABC):
     """The backend's way to hand the bottle's listening sockets to the bundle. Owned by `bottles/`."""
 
     @abstractmethod
-    def pass_sockets(self, sockets: dict[str, int]) -> None:
-        """Give the bundle one listening descriptor per gate name. The caller closes its own copies afterwards."""
+    def pass_sockets(self, sockets: dict[str, int], *, peer: int | None = None) -> None:
+        """Give the bundle one listening descriptor per gate name. The caller closes its own copies afterwards.
+
+        With `peer`, the gates serve only connections of that process of this host; they must be Unix sockets then.
+        """
 
 
 class Backend(ABC):

@@ -21,8 +21,12 @@ from bot_bottle.host.paths import cache_dir
 from bot_bottle.host.run import Command, Run, plain_env, run
 
 GUEST = Path(str(guest.__file__)).parent
-PROGRAMS = {"forwarder": ("forwarder", "forwarder/bin"), "portal": ("portal_c", "bin")}
-"""Program → the folders of its sources and of what the package brings, below guest/."""
+PROGRAMS = {
+    "forwarder": ("forwarder/*.c", "forwarder/bin"),
+    "portal": ("portal_c/*.c", "bin"),
+    "machine": ("machine_c/*.c portal_c/[cj]*.c portal_c/probe.c", "bin"),
+}
+"""Program → its sources and the folder of what the package brings, below guest/; the same as in build_hook.py."""
 
 SOURCE = GUEST / "forwarder" / "forwarder.c"
 TARGETS = {"x86_64": "x86_64-linux-musl", "aarch64": "aarch64-linux-musl"}
@@ -48,15 +52,27 @@ def program_path(name: str, machine: str | None = None, *, guest: Path | None) -
     machine = machine or platform.machine()
     if machine not in TARGETS:
         raise CannotRunHere(f"There is no guest {name} for {machine}.", next="Use the namespaces backend.")
-    sources, place = PROGRAMS[name]
+    place = PROGRAMS[name][1]
     packaged = (guest or GUEST) / place / f"{name}-{machine}"
     if guest is not None and packaged.exists():
         return packaged
     digest = hashlib.sha256(" ".join(FLAGS).encode())
-    for source in sorted(((guest or GUEST) / sources).iterdir()):
-        if source.suffix in (".c", ".h"):
-            digest.update(source.read_bytes())
+    for source in sources_of(name, guest=guest or GUEST):
+        digest.update(source.read_bytes())
+    for folder in sorted({one.parent for one in sources_of(name, guest=guest or GUEST)}):
+        for header in sorted(folder.glob("*.h")):
+            digest.update(header.read_bytes())
     return cache_dir() / "guest" / digest.hexdigest()[:16] / f"{name}-{machine}"
+
+
+def sources_of(name: str, *, guest: Path) -> tuple[Path, ...]:
+    """The program's C files, in order."""
+    return tuple(sorted(file for one in PROGRAMS[name][0].split() for file in guest.glob(one)))
+
+
+def machine_path() -> Path:
+    """What runs in a machine beside the agent."""
+    return program_path("machine", guest=GUEST)
 
 
 def why_no_programs() -> str | None:
@@ -81,7 +97,7 @@ def ready_program(path: Path, *, machine: str | None = None, run: Run = run) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
-        sources = sorted(str(one) for one in (GUEST / PROGRAMS[name][0]).glob("*.c"))
+        sources = [str(one) for one in sources_of(name, guest=GUEST)]
         env = plain_env(ZIG_GLOBAL_CACHE_DIR=str(cache_dir() / "zig"), ZIG_LOCAL_CACHE_DIR=folder)
         for command in commands:
             argv = (*command, *FLAGS, *sources, "-o", str(made))

@@ -11,6 +11,7 @@ BACKENDS = {
     "namespaces": "namespaces.backend:Namespaces",
     "gvisor": "gvisor.backend:Gvisor",
     "docker": "docker.backend:Docker",
+    "smolmachines": "smolmachines.backend:Smolmachines",
 }
 """Name → "module:class" under bot_bottle.backends, weakest isolation last."""
 

@@ -28,9 +28,9 @@ class Bundle(BundleLink):
         path = write_file(plan.stage_dir / "bundle.json", json.dumps(bundle_config(plan)))
         self._send({"type": "start", "config": str(path), "secrets": secrets})
 
-    def pass_sockets(self, sockets: dict[str, int]) -> None:
-        """Give the bundle the bottle's listening sockets, one per gate."""
-        self._send({"type": "listen", "gates": list(sockets)}, tuple(sockets.values()))
+    def pass_sockets(self, sockets: dict[str, int], *, peer: int | None = None) -> None:
+        """Give the bundle the bottle's listening sockets, one per gate, and who alone may connect to them."""
+        self._send({"type": "listen", "gates": list(sockets), "peer": peer}, tuple(sockets.values()))
 
     def wait_ready(self) -> None:
         """Return once every gate accepts. BottleError with the bundle's own words if it cannot."""

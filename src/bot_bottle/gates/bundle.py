@@ -22,6 +22,7 @@ from bot_bottle.gates.control import ControlServer
 from bot_bottle.gates.events import EventLog
 from bot_bottle.gates.harden import harden
 from bot_bottle.gates.later import Later
+from bot_bottle.gates.peers import OnlyFrom
 from bot_bottle.guest.frames import BrokenFrame, Message, receive, send
 from bot_bottle.record import dataclass
 
@@ -134,8 +135,8 @@ def _join(gates: Mapping[str, Gate]) -> None:
 
 def _read_listeners(link: socket.socket, gates: Mapping[str, Gate]) -> dict[str, socket.socket]:
     message, descriptors = _next(link)
-    listeners = [socket.socket(fileno=descriptor) for descriptor in descriptors]
-    names = message.get("gates")
+    names, peer = message.get("gates"), message.get("peer")
+    listeners = [OnlyFrom(one, peer) if isinstance(peer, int) else socket.socket(fileno=one) for one in descriptors]
     if message.get("type") != "listen" or not isinstance(names, list) or len(names) != len(listeners):
         raise BottleError("The bundle's second frame must name one gate for each listening socket.")
     if unknown := [name for name in names if name not in gates]:
@@ -143,6 +144,8 @@ def _read_listeners(link: socket.socket, gates: Mapping[str, Gate]) -> dict[str,
     for listener in listeners:
         if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             raise BottleError("A socket given to the bundle does not listen.")
+        if isinstance(peer, int) and listener.family != socket.AF_UNIX:
+            raise BottleError("Only of a Unix socket is it known who connects.")
         listener.setblocking(False)
     return dict(zip(names, listeners, strict=True))
 

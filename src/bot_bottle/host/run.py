@@ -147,8 +147,8 @@ class Process:
         """The exit code once it has ended (negative for a signal), else None."""
         return self._popen.poll()
 
-    def wait(self, timeout_s: float) -> int | None:
-        """The exit code, or None when it still runs after `timeout_s`."""
+    def wait(self, timeout_s: float | None) -> int | None:
+        """The exit code, or None when it still runs after `timeout_s`; None waits for ever."""
         try:
             return self._popen.wait(timeout_s)
         except subprocess.TimeoutExpired:

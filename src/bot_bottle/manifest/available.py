@@ -16,7 +16,7 @@ class Available:
 
 AVAILABLE = Available(
     agents=("claude", "codex", "gemini", "opencode", "qwen", "copilot", "amp", "aider", "shell", "custom"),
-    backends=("namespaces", "gvisor", "docker", "auto"),
+    backends=("namespaces", "gvisor", "docker", "smolmachines", "auto"),
     modes=("bind", "copy", "clone"),
     presets=("pip", "npm"),
     sections=("dlp", "supervise", "budget", "image", "git"),

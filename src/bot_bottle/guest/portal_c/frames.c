@@ -19,6 +19,7 @@ static int read_exactly(int channel, char *into, size_t count) {
     return 1;
 }
 
+#pragma GCC diagnostic ignored "-Wsign-compare" /* in musl's CMSG_NXTHDR */
 static int receive_head(int channel, unsigned char *head, struct frame *into) {
     union {
         char bytes[CMSG_SPACE(DESCRIPTOR_LIMIT * sizeof(int))];
