@@ -6,6 +6,7 @@ over a network: no object of the operator's is shared with the bottle, and none 
 
 from pathlib import Path
 
+from bot_bottle.bottles.unpushed import remember
 from bot_bottle.errors import BottleError, CannotRunHere
 from bot_bottle.gates.git_gate.inside import gate_url
 from bot_bottle.gates.git_gate.plan import GitGatePlan, Repository
@@ -24,6 +25,7 @@ def fill(plan: BottlePlan) -> None:
     git = operator_git(gate.git, make_private_folder(gate.folder), one)
     _clone(git, one, plan.workspace_dir)
     plan.workspace_dir.chmod(0o700)
+    remember(plan.workspace_dir)
 
 
 def operator_git(program: str, folder: Path, one: Repository) -> Git:

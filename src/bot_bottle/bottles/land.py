@@ -52,12 +52,13 @@ def diff(slug: str) -> Iterator[str]:
     """A unified diff of every changed file, lines without control characters; binary files by name only."""
     _, origin, copy = work_of(slug)
     for change in changes(origin, copy):
-        yield from _diff_one(change, origin, copy)
+        before = None if change.kind == "added" else _text(origin / change.path)
+        yield from diff_texts(change, before, None if change.kind == "removed" else copy / change.path)
 
 
-def _diff_one(change: Change, origin: Path, copy: Path) -> Iterator[str]:
-    before = None if change.kind == "added" else _text(origin / change.path)
-    after = None if change.kind == "removed" else _text(copy / change.path)
+def diff_texts(change: Change, before: bytes | None, after_path: Path | None) -> Iterator[str]:
+    """One file's lines; `before` is its text, b"" for what is not shown as text, and None for a file that was not there."""
+    after = None if after_path is None else _text(after_path)
     name = plain(change.path)
     if b"" in (before, after):
         yield f"{change.kind}: {name} (not shown: binary, large, or a link)"
@@ -74,12 +75,21 @@ def _diff_one(change: Change, origin: Path, copy: Path) -> Iterator[str]:
     )
 
 
-def _text(path: Path) -> bytes | None:
+def _text(path: Path) -> bytes:
     """The file's text with a line end, or b"" when it is not to be shown as text."""
     try:
-        content = read_regular(path)
+        return text_of(read_regular(path)) or b""
+    except OSError:
+        return b""
+
+
+def text_of(content: bytes | None) -> bytes | None:
+    """The content when it is text to be shown, b"" when it is not, None for none."""
+    if content is None:
+        return None
+    try:
         content.decode()
-    except (OSError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return b""
     return b"" if len(content) > TEXT_LIMIT or b"\0" in content else content or b"\n"
 
@@ -108,7 +118,7 @@ def land(slug: str, *, named: Sequence[str] = ()) -> Landing:
             next=f"Compare with `bot-bottle diff {slug}`; the bottle's files are in {copy}.",
         )
     for change in wanted:
-        _land_one(change, origin, copy)
+        land_file(change, origin, copy)
     if not is_kept(slug):
         tidy(paths.bottle_dir(slug), origin=origin, mode=status.mode)  # what is landed in full is not kept twice
     return Landing(landed=tuple(wanted), left_out=tuple(left_out))
@@ -127,7 +137,8 @@ def why_not(change: Change, copy: Path) -> str:
     return ""
 
 
-def _land_one(change: Change, origin: Path, copy: Path) -> None:
+def land_file(change: Change, origin: Path, copy: Path) -> None:
+    """Take one change into the operator's folder, never through a link."""
     target = origin / change.path
     _check_parents(origin, target)
     if change.kind == "removed":

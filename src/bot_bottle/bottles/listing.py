@@ -66,9 +66,25 @@ def tidy(stage_dir: Path, *, origin: Path, mode: str) -> int:
 
     (stage_dir / "ca" / "key.pem").unlink(missing_ok=True)
     copy = stage_dir / "workspace"
-    changed = sum(1 for _ in changes(origin, copy)) if mode == "copy" and copy.is_dir() else 0
+    if mode == "clone":
+        changed = _left_in_clone(stage_dir, origin)
+    else:
+        changed = sum(1 for _ in changes(origin, copy)) if mode == "copy" and copy.is_dir() else 0
     if not changed:
         for name in ("workspace", "home", "ca", "backend"):
             remove_tree(stage_dir / name)
         (stage_dir / "before.json").unlink(missing_ok=True)
+        (stage_dir / "cloned.json").unlink(missing_ok=True)
     return changed
+
+
+def _left_in_clone(stage_dir: Path, origin: Path) -> int:
+    """Files and branches that were not pushed; one when it cannot be known, so that the clone is kept."""
+    from bot_bottle.bottles.branches import Repository
+    from bot_bottle.bottles.unpushed import lost_branches, unpushed
+
+    repository = Repository(origin, stage_dir.name)
+    try:
+        return len(unpushed(stage_dir, repository)) + len(lost_branches(stage_dir, repository))
+    except (BottleError, OSError):
+        return 1

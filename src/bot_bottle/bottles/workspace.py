@@ -48,7 +48,7 @@ def fill(origin: Path, copy: Path) -> None:
 
     Beside the copy, where no bottle sees it, is written what the tree was like: what the operator changes later is theirs.
     """
-    write_file(copy.parent / BEFORE, json.dumps(_listing(origin)))
+    write_file(copy.parent / BEFORE, json.dumps(listing(origin)))
     counted = 0
 
     def copy_file(source: str, target: str) -> str:
@@ -90,7 +90,7 @@ def without_credentials(config: str) -> str:
 
 def changes(origin: Path, copy: Path) -> Iterator[Change]:
     """What differs between the operator's folder and the copy, sorted by path, git's metadata aside."""
-    before, after = _listing(origin), _listing(copy)
+    before, after = listing(origin), listing(copy)
     for path in sorted(before.keys() | after.keys()):
         if path not in before:
             yield Change(path=path, kind="added")
@@ -103,14 +103,14 @@ def changes(origin: Path, copy: Path) -> Iterator[Change]:
 def changed_by_operator(origin: Path, copy: Path) -> set[str]:
     """Paths that are not as they were when the folder was copied: made, changed or removed since, whatever their dates say."""
     then = {path: tuple(entry) for path, entry in json.loads((copy.parent / BEFORE).read_text()).items()}
-    now = _listing(origin)
+    now = listing(origin)
     return {path for path in then.keys() | now.keys() if then.get(path) != now.get(path)}
 
 
 _Kind = tuple[str, int, int, int]
 
 
-def _listing(root: Path) -> dict[str, _Kind]:
+def listing(root: Path) -> dict[str, _Kind]:
     """Relative path → (kind, size, mtime in ns, executable bit) of files and links, without following any link."""
     found: dict[str, _Kind] = {}
     pending = [""]

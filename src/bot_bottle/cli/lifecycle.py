@@ -9,8 +9,9 @@ import time
 import click
 
 from bot_bottle.bottles import land as landing
-from bot_bottle.bottles import listing
+from bot_bottle.bottles import listing, pushed
 from bot_bottle.bottles.attach import Attachment, Detached, connect, terminal_size
+from bot_bottle.bottles.branches import How
 from bot_bottle.bottles.events import read_events, tally
 from bot_bottle.bottles.exec import exec_in
 from bot_bottle.bottles.reclaim import sweep
@@ -194,25 +195,60 @@ def diff(slug: str) -> None:
     """Show a unified diff between your folder and the bottle's copy. Git's own files are left out."""
     styled = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     colours = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
-    for line in landing.diff(slug):
+    status = read_status(slug)
+    for line in pushed.diff(status) if status.mode == "clone" else landing.diff(slug):
         colour = colours.get(line[:1], "") if styled else ""
         click.echo(f"{colour}{line}\x1b[0m" if colour else line)
 
 
+@click.command(short_help="Show the commits that a bottle pushed.")
+@NAME
+def log(slug: str) -> None:
+    """Show the commits of its branches that your branch does not have (mode clone)."""
+    for line in pushed.log(slug):
+        click.echo(line)
+
+
 @click.command(short_help="Take a bottle's changes into your folder.")
 @NAME
-@click.argument("only", metavar="[PATH]...", nargs=-1)
-def land(slug: str, only: tuple[str, ...]) -> None:
-    """Take all that is safe to take, or just the PATHs named.
+@click.argument("only", metavar="[PATH|BRANCH]...", nargs=-1)
+@click.option(
+    "--how",
+    type=click.Choice(["merge", "rebase", "squash"]),
+    default="merge",
+    show_default=True,
+    help="How a branch goes into yours (mode clone).",
+)
+def land(slug: str, only: tuple[str, ...], how: How) -> None:
+    """Take all that is safe to take, or just the PATHs or BRANCHes named.
 
     When you and the bottle changed the same file, nothing is taken. Hooks, and settings that your own tools would run or obey
-    (.vscode, .claude, .envrc and such), are taken only when named.
+    (.vscode, .claude, .envrc and such), are taken only when named. From a bottle in mode clone its branch is taken into the one
+    that you have checked out.
     """
-    done = landing.land(slug, named=only)
+    status = read_status(slug)
+    if status.mode == "clone":
+        both = pushed.land(status, named=only, how=how)
+        for one in both.taken:
+            what = f"{one.commits} commits" if one.commits else "nothing that you do not have"
+            click.echo(f"{how:8} {plain(one.branch.name)} ({what})")
+        done = both.files
+    else:
+        done = landing.land(slug, named=only)
     for change in done.landed:
         click.echo(f"{change.kind:8} {plain(change.path)}")
     for change, reason in done.left_out:
         click.echo(f"left out {plain(change.path)} ({reason}; name it to take it)", err=True)
+
+
+@click.command(short_help="Remove an ended bottle and all that came of it.")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+def discard(names: tuple[str, ...]) -> None:
+    """Remove its folder, its copy or clone, and the branches that it pushed into your repository."""
+    for slug in names:
+        for branch in pushed.discard(slug):
+            click.echo(f"removed  {plain(branch.name)} (was {branch.commit[:10]})")
+        click.echo(slug)
 
 
 @click.command(short_help="Print the completion script for your shell.")
