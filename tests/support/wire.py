@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from bot_bottle.gates.egress.authority import Authority, make_authority
 from bot_bottle.gates.egress.plan import Bounds, EgressPlan
 from bot_bottle.gates.egress.resolve import Lookup
 from bot_bottle.gates.egress.serve import EgressGate
+from bot_bottle.gates.egress.stream import LINGER_S
 from bot_bottle.manifest.spec import ConnectTo, Credential, FromEnv, Rule, Target, Upstream
 
 HOST = "api.example.com"
@@ -59,6 +61,14 @@ class Server:
         """Stop listening."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+async def all_closed() -> None:
+    """Until no stream of the loop is open: one that says goodbye stays for a moment."""
+    watched = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]  # the loop has no other way to say it
+    deadline = time.monotonic() + 2 * LINGER_S
+    while len(watched.get_map()) > 1 and time.monotonic() < deadline:  # noqa: ASYNC110  # sockets that close tell nobody
+        await asyncio.sleep(0.005)
 
 
 def read_head(connection: socket.socket, buffer: bytearray) -> bytes:
@@ -208,7 +218,7 @@ class Scene:
                 await self.gate.serve(listener)
             except asyncio.CancelledError:
                 await self.gate.close()
-                await asyncio.sleep(0)
+                await all_closed()
             finally:
                 listener.close()
 

@@ -163,7 +163,11 @@ def _upstream(section: UpstreamSection) -> Upstream:
         address, to_port = host_and_port(right)
         connect.append(ConnectTo(host=host, port=port, address=address, to_port=to_port))
     return Upstream(
-        ca=tuple(section.ca or ()), proxy=section.proxy, no_proxy=tuple(section.no_proxy or ()), connect=tuple(connect)
+        ca=tuple(section.ca or ()),
+        proxy=section.proxy,
+        proxy_login=_source(section.proxy_login) if section.proxy_login else None,
+        no_proxy=tuple(section.no_proxy or ()),
+        connect=tuple(connect),
     )
 
 

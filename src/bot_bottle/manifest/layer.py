@@ -172,6 +172,7 @@ def add_upstream(below: Upstream, above: Upstream) -> Upstream:
     return Upstream(
         ca=tuple(dict.fromkeys(below.ca + above.ca)),
         proxy=above.proxy or below.proxy,
+        proxy_login=above.proxy_login if above.proxy else below.proxy_login,
         no_proxy=tuple(dict.fromkeys(below.no_proxy + above.no_proxy)),
         connect=tuple(connect.values()),
     )

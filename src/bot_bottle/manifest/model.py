@@ -118,34 +118,6 @@ class RuleSection(Section):
         return self
 
 
-class UpstreamSection(Section):
-    """How the egress gate itself reaches the world."""
-
-    ca: list[HostFile] | None = None
-    """Files with certificates (PEM) of authorities to trust besides the system's, for corporate networks. Relative paths start at
-    this file."""
-    proxy: Proxy | None = None
-    """The proxy that the gate goes through, as `http://proxy.example.com:3128`. Default: none; the variables of your shell are
-    not looked at, because they would make a bottle's reach depend on where it was started."""
-    no_proxy: list[ProxyException] | None = None
-    """Hosts that the gate reaches without the proxy: names, `.example.com` for a whole domain, or CIDR blocks."""
-    connect: dict[ConnectFrom, ConnectTo] | None = None
-    """Where to dial for a host: `"api.example.com:443": "127.0.0.1:8443"`. Names, TLS and rules stay those of the host on the
-    left; the address on the right may be private, because you wrote it."""
-
-
-class EgressSection(Section):
-    """What may leave the bottle over HTTP. Nothing may, by default."""
-
-    rules: list[RuleSection] | None = None
-    """The rules. Order does not matter: a deny that matches beats every allow."""
-    presets: list[Preset] | None = None
-    """Named sets of rules, such as `pip` and `npm`. Their hosts come from the settings of those tools on this host, so that a
-    mirror is honoured."""
-    upstream: UpstreamSection | None = None
-    """How the gate itself reaches the world."""
-
-
 class SecretSection(Section):
     """Where a secret is read, at launch, on the host. One of four; the value itself never stands in a manifest."""
 
@@ -175,6 +147,42 @@ class SecretSection(Section):
         if self.keyring and not all(self.keyring.partition("/")[::2]):
             raise Wrong("not a place in a keyring", allowed="SERVICE/USER", at="keyring")
         return self
+
+
+class UpstreamSection(Section):
+    """How the egress gate itself reaches the world."""
+
+    ca: list[HostFile] | None = None
+    """Files with certificates (PEM) of authorities to trust besides the system's, for corporate networks. Relative paths start at
+    this file."""
+    proxy: Proxy | None = None
+    """The proxy that the gate goes through, as `http://proxy.example.com:3128`. Default: none; the variables of your shell are
+    not looked at, because they would make a bottle's reach depend on where it was started."""
+    proxy_login: SecretSection | None = None
+    """What opens the proxy, as USER:PASSWORD (HTTP Basic). Read at launch, known to the gate alone."""
+    no_proxy: list[ProxyException] | None = None
+    """Hosts that the gate reaches without the proxy: names, `.example.com` for a whole domain, or CIDR blocks."""
+    connect: dict[ConnectFrom, ConnectTo] | None = None
+    """Where to dial for a host: `"api.example.com:443": "127.0.0.1:8443"`. Names, TLS and rules stay those of the host on the
+    left; the address on the right may be private, because you wrote it."""
+
+    @model_validator(mode="after")
+    def _a_login_is_for_a_proxy(self) -> "UpstreamSection":
+        if self.proxy_login is not None and self.proxy is None:
+            raise Wrong("a login needs the proxy that it opens beside it", allowed="proxy and proxy_login", at="proxy_login")
+        return self
+
+
+class EgressSection(Section):
+    """What may leave the bottle over HTTP. Nothing may, by default."""
+
+    rules: list[RuleSection] | None = None
+    """The rules. Order does not matter: a deny that matches beats every allow."""
+    presets: list[Preset] | None = None
+    """Named sets of rules, such as `pip` and `npm`. Their hosts come from the settings of those tools on this host, so that a
+    mirror is honoured."""
+    upstream: UpstreamSection | None = None
+    """How the gate itself reaches the world."""
 
 
 class BasicSection(Section):

@@ -61,16 +61,6 @@ class ConnectTo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Upstream:
-    """How the gate itself reaches the world: extra CA files, a proxy, no-proxy names, pinned addresses."""
-
-    ca: tuple[Path, ...] = ()
-    proxy: str | None = None
-    no_proxy: tuple[str, ...] = ()
-    connect: tuple[ConnectTo, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class FromEnv:
     """The secret is in this environment variable of the operator."""
 
@@ -99,6 +89,17 @@ class FromKeyring:
 
 
 SecretSource = FromEnv | FromFile | FromCommand | FromKeyring
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upstream:
+    """How the gate itself reaches the world: extra CA files, a proxy and what opens it, no-proxy names, pins."""
+
+    ca: tuple[Path, ...] = ()
+    proxy: str | None = None
+    proxy_login: SecretSource | None = None
+    no_proxy: tuple[str, ...] = ()
+    connect: tuple[ConnectTo, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -208,6 +208,8 @@ def _upstream(policy: Upstream, said: Upstream) -> Found:
             )
     if said.proxy and said.proxy != policy.proxy:
         yield "egress.upstream.proxy", f"sends everything, with your credentials, by way of {said.proxy}"
+    if said.proxy_login is not None and (said.proxy, said.proxy_login) != (policy.proxy, policy.proxy_login):
+        yield "egress.upstream.proxy_login", f"{_taken(said.proxy_login)} and sends it to {said.proxy}"
     for index, host in enumerate(said.no_proxy):
         if host not in policy.no_proxy:
             yield f"egress.upstream.no_proxy[{index}]", f"reaches {host} without your proxy"

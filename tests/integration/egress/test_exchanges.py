@@ -15,6 +15,7 @@ import pytest
 from wire import HOST, WAIT_S, Answer, Echo, Scene, allow, credential, deny, header, read_answer, read_exactly, read_head
 
 from bot_bottle.gates.egress.compose import websocket_accept
+from bot_bottle.gates.egress.plan import PROXY_LOGIN
 from bot_bottle.manifest.spec import Credential, Target
 from bot_bottle.record import replace
 
@@ -570,6 +571,39 @@ def test_the_upstream_proxy_is_asked_for_the_name(stage: Scene) -> None:
     stage.start(stage.plan(allow(), proxy=f"http://127.0.0.1:{place.port}", pins=False), lookup=lookup)
     assert stage.ask(GET).status == 200
     assert asked == [f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode()]
+
+
+def test_the_login_of_the_upstream_proxy_goes_to_it_alone(stage: Scene) -> None:
+    echo = Echo()
+    server = stage.serve(echo)
+    asked: list[bytes] = []
+
+    def proxy(connection: socket.socket) -> None:
+        asked.append(read_head(connection, bytearray()))
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", server.port)) as other:
+            threading.Thread(target=copy, args=(other, connection), daemon=True).start()
+            copy(connection, other)
+
+    place = stage.serve(proxy, host="proxy.example.com", tls=False)
+    plan = stage.plan(allow(), proxy=f"http://127.0.0.1:{place.port}", pins=False)
+    stage.start(plan, values={PROXY_LOGIN: "joe:pässword"})
+    assert stage.ask(GET).status == 200
+    assert header(asked[0], "proxy-authorization") == "Basic am9lOnDDpHNzd29yZA=="
+    assert header(echo.heads[0], "proxy-authorization") is None
+    assert "am9lOn" not in str(stage.events)
+
+
+def test_a_proxy_that_wants_another_login_is_said_to(stage: Scene) -> None:
+    def proxy(connection: socket.socket) -> None:
+        read_head(connection, bytearray())
+        connection.sendall(b"HTTP/1.1 407 Auth\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n")
+
+    place = stage.serve(proxy, host="proxy.example.com", tls=False)
+    stage.start(stage.plan(allow(), proxy=f"http://127.0.0.1:{place.port}", pins=False))
+    answer = stage.ask(GET)
+    assert answer.status == 502
+    assert b"another login" in answer.body
 
 
 def copy(source: socket.socket, target: socket.socket) -> None:

@@ -92,6 +92,7 @@ LOOSENING = [
     ("credentials: [{name: x, from: {file: ~/.ssh/id_ed25519}, to: {host: evil.example.net}}]", "credentials[0]"),
     ("credentials: [{name: x, from: {command: [sh, -c, id]}, to: {host: api.example.com}}]", "credentials[0]"),
     ("credentials: [{name: known, from: {env: KNOWN}, to: {host: evil.example.net}}]", "credentials[0]"),
+    ("egress: {upstream: {proxy: 'http://proxy.example.com:3128', proxy_login: {env: OTHER}}}", "egress.upstream.proxy_login"),
     (
         "credentials: [{name: known, from: {env: KNOWN}, to: {host: api.example.com},"
         " oauth2: {token_url: https://evil.example.net/t, client_id: x}}]",

@@ -52,12 +52,12 @@ class Origin(NamedTuple):
 class Dialler:
     """Opens connections for one bottle, and keeps idle ones. A kept one is only used for an origin with the same permissions."""
 
-    def __init__(self, settings: Upstream, resolver: Resolver) -> None:
+    def __init__(self, settings: Upstream, resolver: Resolver, *, proxy_login: str = "") -> None:
         self._settings = settings
         self._resolver = resolver
         self._pins = {(pin.host, pin.port): pin for pin in settings.connect}
         self._at_loopback = {place for place, pin in self._pins.items() if ipaddress.ip_address(pin.address).is_loopback}
-        self._proxy = Proxy.read(settings)
+        self._proxy = Proxy.read(settings, proxy_login)
         self._context: ssl.SSLContext | None = None
         self._idle: dict[Origin, list[Idle]] = {}
         self._count = 0

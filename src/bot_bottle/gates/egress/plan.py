@@ -10,6 +10,9 @@ from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
 from bot_bottle.record import asdict, dataclass, field, replace
 
+PROXY_LOGIN = "the login of the upstream proxy"
+"""The name of the secret that opens the operator's proxy."""
+
 CLIENT_OF = "the client of "
 """How the name of a client's secret begins, where it is a secret beside the credential; the credential's name follows."""
 
@@ -56,7 +59,9 @@ class EgressPlan(GatePlan):
         for pin in self.upstream.connect:
             lines.append(Line(label="upstream", text=f"{pin.host}:{pin.port} is dialled at {pin.address}:{pin.to_port}"))
         if self.upstream.proxy:
-            lines.append(Line(label="upstream", text=f"through the proxy {self.upstream.proxy}"))
+            login = self.upstream.proxy_login
+            opened = f", opened with {described_source(login)}" if login is not None else ""
+            lines.append(Line(label="upstream", text=f"through the proxy {self.upstream.proxy}{opened}"))
         lines += [Line(label="upstream", text=f"also trusts the certificates in {path}") for path in self.upstream.ca]
         bounds = [f"${self.budget.usd:g}"] if self.budget.usd is not None else []
         bounds += [f"{self.budget.tokens} tokens"] if self.budget.tokens is not None else []
@@ -66,7 +71,7 @@ class EgressPlan(GatePlan):
 
     def config(self) -> dict[str, Any]:  # Any: JSON
         """For the bundle."""
-        upstream = {**asdict(self.upstream), "ca": [str(path) for path in self.upstream.ca]}
+        upstream = {**asdict(replace(self.upstream, proxy_login=None)), "ca": [str(path) for path in self.upstream.ca]}
         return {
             "rules": [asdict(rule) for rule in self.rules],
             "credentials": [_binding(one) for one in self.credentials],
@@ -77,7 +82,8 @@ class EgressPlan(GatePlan):
 
     def secrets(self) -> tuple[Secret, ...]:
         """One for each credential, and one more where a client of OAuth has a secret beside it."""
-        more = [(CLIENT_OF + one.name, one.oauth2.client_secret) for one in self.credentials if one.oauth2 is not None]
+        more = [(PROXY_LOGIN, self.upstream.proxy_login)]
+        more += [(CLIENT_OF + one.name, one.oauth2.client_secret) for one in self.credentials if one.oauth2 is not None]
         return (
             *(Secret(name=one.name, source=one.source) for one in self.credentials),
             *(Secret(name=name, source=source) for name, source in more if source is not None),

@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import socket
 from base64 import b64encode
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from bot_bottle.errors import BottleError, Refused
 from bot_bottle.gates.egress.framing import HEAD_LIMIT, Malformed, parse_response
@@ -25,17 +25,14 @@ class Proxy:
     authorization: str | None = field(default=None, repr=False)
 
     @classmethod
-    def read(cls, upstream: Upstream) -> "Proxy | None":
-        """From the settings; None without a proxy."""
+    def read(cls, upstream: Upstream, login: str) -> "Proxy | None":
+        """From the settings and `USER:PASSWORD`, or nothing; None without a proxy."""
         if upstream.proxy is None:
             return None
         parts = urlsplit(upstream.proxy)
-        if parts.scheme != "http" or not parts.hostname:
+        if parts.scheme != "http" or not parts.hostname or parts.username is not None:
             raise BottleError("The upstream proxy must be an http:// address.")
-        authorization = None
-        if parts.username is not None:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            authorization = f"Basic {b64encode(pair.encode()).decode()}"
+        authorization = f"Basic {b64encode(login.encode()).decode()}" if login else None
         return cls(
             host=parts.hostname, port=parts.port or DEFAULT_PORT, bypass=tuple(upstream.no_proxy), authorization=authorization
         )
@@ -73,6 +70,8 @@ async def ask_proxy(connection: socket.socket, proxy: Proxy, authority: str) -> 
         answer = parse_response(bytes(head[:end]))
     except Malformed as malformed:
         raise Refused(f"The upstream proxy {proxy.host} does not speak HTTP/1.1: {malformed.why}") from None
+    if answer.status == 407:
+        raise Refused(f"The upstream proxy {proxy.host} wants another login than the operator's (407).")
     if not 200 <= answer.status < 300:
         raise Refused(f"The upstream proxy {proxy.host} answered {answer.status} to a tunnel to {authority}.")
     if end != len(head):

@@ -20,13 +20,14 @@ from bot_bottle.gates.egress.budget import Meter
 from bot_bottle.gates.egress.client import Client
 from bot_bottle.gates.egress.dial import Dialler
 from bot_bottle.gates.egress.exchange import Traffic
-from bot_bottle.gates.egress.plan import bounds_from, budget_from, upstream_from
+from bot_bottle.gates.egress.plan import PROXY_LOGIN, bounds_from, budget_from, upstream_from
 from bot_bottle.gates.egress.prices import read_prices
 from bot_bottle.gates.egress.resolve import Lookup, Resolver
 from bot_bottle.gates.egress.settings import GRANT, KINDS, raised, read_settings
 from bot_bottle.gates.egress.tls import Certificates
 from bot_bottle.gates.egress.tokens import Tokens
 from bot_bottle.host.net import own_addresses
+from bot_bottle.manifest.spec import Upstream
 
 PROBE = Subject(host="bot-bottle.invalid", port=80, method="GET", path="/")
 """What the containment probe asks to see that the gate answers. Its refusal is no event; any other request to that name is."""
@@ -70,7 +71,7 @@ class EgressGate(Gate, Adjustable):
         self.meter = Meter(budget_from(config["budget"]), read_prices, record)
         self.certificates = Certificates(slug=bottle["slug"], key=key, folder=key.parent)
         self._upstream = upstream_from(config["upstream"])
-        self.dialler = Dialler(self._upstream, self._resolver)
+        self.dialler = self._make_dialler(self._upstream)
         self.tokens = Tokens(self.settings.credentials, secrets, self.values, dialler=lambda: self.dialler, now=time.monotonic)
         self.counts = {"allow": 0, "deny": 0, "bytes_out": 0, "bytes_in": 0, "refused_connections": 0}
 
@@ -191,7 +192,7 @@ class EgressGate(Gate, Adjustable):
                 upstream_from(config["upstream"]),
             )
             values = {str(name): str(value) for name, value in secrets.items()}
-            dialler = self.dialler if upstream == self._upstream else Dialler(upstream, self._resolver)
+            dialler = self.dialler if upstream == self._upstream else self._make_dialler(upstream)
         except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
             facts = (f"{type(error).__name__}: {error}",)
             raise BottleError("The new rules cannot be read; the old ones hold.", facts=facts) from None
@@ -201,6 +202,9 @@ class EgressGate(Gate, Adjustable):
         self.dialler.forget()
         self.dialler = dialler
         self._recheck()
+
+    def _make_dialler(self, upstream: Upstream) -> Dialler:
+        return Dialler(upstream, self._resolver, proxy_login=self.values.get(PROXY_LOGIN, ""))
 
     def _recheck(self) -> None:
         """What is under way lives by the new rules too."""
