@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot_bottle.gates.base import Granted
 from bot_bottle.gates.egress.authority import Authority, make_authority
 from bot_bottle.gates.egress.plan import Bounds, EgressPlan
 from bot_bottle.gates.egress.resolve import Lookup
@@ -234,6 +235,16 @@ class Scene:
         assert self._loop is not None
         assert self.gate is not None
         return asyncio.run_coroutine_threadsafe(self.gate.control(request), self._loop).result(WAIT_S)
+
+    def adjust(self, *granted: Granted) -> None:
+        """As the supervise gate: these grants hold, and no others."""
+
+        async def change() -> None:
+            assert self.gate is not None
+            self.gate.adjust(granted)
+
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(change(), self._loop).result(WAIT_S)
 
     def close(self) -> None:
         """End the gate and the servers; a crash of the gate fails the test."""

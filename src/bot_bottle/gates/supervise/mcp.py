@@ -5,7 +5,7 @@ request carries its version in `_meta`, and its method and tool name in headers 
 that the server opens, no batches. The client is whatever runs in the bottle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot_bottle.record import dataclass
@@ -49,7 +49,7 @@ class Reply:
     message: Json | None = None
 
 
-def take(message: Any, headers: Mapping[str, str], *, server: Json, instructions: str, tools: list[Json]) -> Call | Reply:
+def take(message: Any, headers: Mapping[str, str], *, server: Json, instructions: str, tools: Sequence[Json]) -> Call | Reply:
     """Decide what one POST asks for. Any: JSON."""
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         return _bad(None, INVALID_REQUEST, "The body is one JSON-RPC 2.0 message.")
@@ -105,7 +105,7 @@ def _call(number: str | int, params: Json, *, is_modern: bool) -> Call | Reply:
 
 
 def _answer(
-    number: str | int, method: str, params: Json, *, is_modern: bool, server: Json, instructions: str, tools: list[Json]
+    number: str | int, method: str, params: Json, *, is_modern: bool, server: Json, instructions: str, tools: Sequence[Json]
 ) -> Reply:
     about = {"capabilities": {"tools": {"listChanged": False}}, "instructions": instructions}
     if method == "initialize" and not is_modern:
@@ -117,7 +117,7 @@ def _answer(
         return _result(number, {"supportedVersions": [*MODERN], **about, **cached}, server=server)
     if method == "tools/list":
         cached = {"cacheScope": "private", "ttlMs": LIST_TTL_MS} if is_modern else {}
-        return _result(number, {"tools": tools, **cached}, server=server if is_modern else None)
+        return _result(number, {"tools": list(tools), **cached}, server=server if is_modern else None)
     if method == "ping" and not is_modern:
         return _result(number, {})
     return _bad(number, METHOD_NOT_FOUND, "There is no such method.")

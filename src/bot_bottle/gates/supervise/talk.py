@@ -201,7 +201,7 @@ class Talk:
                 async with asyncio.timeout(min(left, LOOK_S)):
                     await changed.wait()
             except TimeoutError:
-                if reader.at_eof():
+                if reader.at_eof() or writer.is_closing():  # closed in order, or broken off
                     raise ConnectionResetError from None
                 if loop.time() - told >= PROGRESS_S:
                     told = loop.time()
