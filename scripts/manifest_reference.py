@@ -31,6 +31,7 @@ SECTIONS = {
     "dlp": "DlpSection",
     "dlp.actions[]": "DlpActionSection",
     "image": "ImageSection",
+    "services.NAME": "ServiceSection",
     "supervise": "SuperviseSection",
     "supervise.within[]": "RuleSection",
     "supervise.notify": "NotifySection",

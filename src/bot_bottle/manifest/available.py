@@ -19,7 +19,7 @@ AVAILABLE = Available(
     backends=("namespaces", "gvisor", "docker", "smolmachines", "auto"),
     modes=("bind", "copy", "clone"),
     presets=("pip", "npm"),
-    sections=("dlp", "supervise", "budget", "image", "git"),
+    sections=("dlp", "supervise", "budget", "image", "services", "git"),
 )
 
 SECTIONS_TO_COME: dict[str, str] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from bot_bottle.manifest.find import read_once
 from bot_bottle.manifest.git import GitPushSection, GitSection, GitUpstreamSection
 from bot_bottle.manifest.hosts import host_and_port
-from bot_bottle.manifest.image import ImageSection
+from bot_bottle.manifest.image import ImageSection, ServiceSection
 from bot_bottle.manifest.layer import DlpSaid, GitSaid, ImageSaid, Layer, SuperviseSaid
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake
 from bot_bottle.manifest.model import (
@@ -49,6 +49,7 @@ from bot_bottle.manifest.spec import (
     Rule,
     Scheme,
     SecretSource,
+    Service,
     Target,
     Upstream,
 )
@@ -115,6 +116,7 @@ def _layer(said: Common, label: str, places: dict[str, Place]) -> Layer:
         budget=Budget(usd=said.budget.usd, tokens=said.budget.tokens) if said.budget else None,
         dlp=_dlp(said.dlp) if said.dlp else None,
         image=_image(said.image) if said.image else None,
+        services=tuple(_service(name, row) for name, row in (said.services or {}).items()),
         supervise=_supervise(said.supervise, places) if said.supervise else None,
         git=_git(said.git, places) if said.git else None,
         places=tuple(places.items()),
@@ -300,3 +302,17 @@ def _upstream_repository(row: GitUpstreamSection, where: str) -> GitUpstream:
     said = row.push or GitPushSection()
     push = GitPush(refs=tuple(said.refs or ()), force=said.force or "own", tags=bool(said.tags), review=said.review or "auto")
     return GitUpstream(where=where, path=row.path, url=row.url or "", credential=row.credential, push=push)
+
+
+def _service(name: str, section: ServiceSection) -> Service:
+    common = Service(
+        name=name,
+        image=section.image,
+        env=tuple(sorted((section.env or {}).items())),
+        command=tuple(section.command or ()),
+        port=section.port,
+        cpus=None if section.cpus == "none" else section.cpus,
+    )
+    if section.memory is None:
+        return common
+    return replace(common, memory=None if section.memory == "none" else section.memory)

@@ -41,6 +41,7 @@ _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _URL_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
+_LABEL = re.compile(r"[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -212,6 +213,14 @@ def name(value: Value) -> str:
     return word
 
 
+def host_label(value: Value) -> str:
+    """A name that the agent's programs resolve (RFC 1123, section 2.1)."""
+    word = text(value)
+    if not _LABEL.fullmatch(word) or word == "localhost":
+        raise Wrong("not the name of a service", allowed="small letters, digits and -, beginning with a letter; not localhost")
+    return word
+
+
 def variable(value: Value) -> str:
     """The name of an environment variable (POSIX.1-2017, 8.1)."""
     word = text(value)
@@ -353,6 +362,7 @@ PathGlob = Annotated[str, PlainValidator(path_glob), WithJsonSchema({"type": "st
 Header = Annotated[str, PlainValidator(header), WithJsonSchema({"type": "string"})]
 Template = Annotated[str, PlainValidator(template), WithJsonSchema({"type": "string", "pattern": "\\{value\\}"})]
 Name = Annotated[str, PlainValidator(name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})]
+HostLabel = Annotated[str, PlainValidator(host_label), WithJsonSchema({"type": "string", "pattern": f"^{_LABEL.pattern}$"})]
 Variable = Annotated[str, PlainValidator(variable), WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"})]
 HostFile = Annotated[Path, PlainValidator(host_path(file_at)), WithJsonSchema({"type": "string"})]
 HostFolder = Annotated[Path, PlainValidator(host_path(folder_at)), WithJsonSchema({"type": "string"})]

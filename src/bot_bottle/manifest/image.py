@@ -1,21 +1,27 @@
-"""The section `image`: what a bottle's root file system is made from. Imports pydantic."""
+"""The sections `image` and `services`: a bottle's root file system, and what runs beside the agent. Imports pydantic."""
 
 from pydantic import model_validator
 
 from bot_bottle.manifest.fields import (
+    Cpus,
     Flag,
     HostFile,
     HostFolder,
     ImageReference,
+    Memory,
     Name,
     Network,
     Package,
+    Port,
     Runtime,
     Variable,
     Words,
 )
 from bot_bottle.manifest.mistakes import Wrong
 from bot_bottle.manifest.section import Section, Some
+
+GATE_PORTS = (3128, 3129, 3130)
+"""As `plans/gate.py` has them, which lies above this."""
 
 SOURCES = ("dockerfile", "ref", "archive", "rootfs", "base")
 
@@ -64,4 +70,29 @@ class ImageSection(Section):
             raise Wrong(
                 f"nothing is built from {said[0]} alone", allowed="build_args with dockerfile, base or packages", at="build_args"
             )
+        return self
+
+
+class ServiceSection(Section):
+    """A program that runs beside the agent, in a container of its own on the bottle's loopback: a database, a cache. The agent
+    reaches it by its name, and nobody else does; it reaches only what the bottle reaches. Its data ends with the bottle."""
+
+    image: ImageReference
+    """The image it runs from, by its reference."""
+    env: dict[Variable, Words] | None = None
+    """Environment variables, values as written. The agent can learn them: a password here is one made up for this bottle."""
+    command: list[Words] | None = None
+    """Arguments in place of the image's own command. Default: the image's."""
+    port: Port | None = None
+    """The TCP port it listens on; the agent starts when it answers there. Default: the port that the image exposes, if it is
+    one; else nothing is waited for. Services of one bottle need ports of their own."""
+    cpus: Cpus | None = None
+    """Processor cores, as 2 or 1.5. Default: no limit."""
+    memory: Memory | None = None
+    """Main memory, as 2GiB. Default: 1GiB."""
+
+    @model_validator(mode="after")
+    def _has_a_free_port(self) -> "ServiceSection":
+        if self.port in GATE_PORTS:
+            raise Wrong("the bottle's gates have this port", allowed="another than 3128, 3129 and 3130", at="port")
         return self

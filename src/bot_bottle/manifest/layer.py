@@ -28,6 +28,7 @@ from bot_bottle.manifest.spec import (
     OnFormat,
     Rule,
     SecretSource,
+    Service,
     Supervise,
     Unattended,
     Upstream,
@@ -110,6 +111,7 @@ class Layer:
     budget: Budget | None = None
     dlp: DlpSaid | None = None
     image: ImageSaid | None = None
+    services: tuple[Service, ...] = ()
     supervise: SuperviseSaid | None = None
     git: GitSaid | None = None
     reads: tuple[tuple[Path, str], ...] = ()
@@ -152,6 +154,7 @@ def add(spec: BottleSpec, layer: Layer) -> BottleSpec:
         budget=_add_budget(spec.budget, layer.budget),
         dlp=_add_dlp(spec.dlp, layer.dlp),
         image=_add_image(spec.image, layer.image),
+        services=tuple({service.name: service for service in spec.services + layer.services}.values()),
         supervise=_add_supervise(spec.supervise, layer.supervise),
         git=_add_git(spec.git, layer.git),
         origin=(*spec.origin, layer.label),
@@ -307,5 +310,6 @@ def _decided(layer: Layer) -> dict[str, str]:
     }
     said = [path for path, value in single.items() if value is not None]
     said += [f"limits.{'time' if name == 'time_s' else name}" for name, _ in layer.limits]
+    said += [f"services.{service.name}" for service in layer.services]
     said += [f"env.{name}" for name, _ in layer.env]
     return {path: layer.place(path).short for path in said}

@@ -26,6 +26,7 @@ from bot_bottle.manifest.fields import (
     Host,
     HostFile,
     HostFolder,
+    HostLabel,
     HostPath,
     Line,
     Memory,
@@ -54,7 +55,7 @@ from bot_bottle.manifest.fields import (
     Words,
 )
 from bot_bottle.manifest.git import GitSection
-from bot_bottle.manifest.image import ImageSection
+from bot_bottle.manifest.image import ImageSection, ServiceSection
 from bot_bottle.manifest.mistakes import Wrong
 from bot_bottle.manifest.section import Section, Some
 
@@ -421,6 +422,8 @@ class Common(Section):
     """How requests are searched for secrets before they leave."""
     image: ImageSection | None = None
     """The bottle's root file system, for the backends that have one of their own. Default: the agent's own image."""
+    services: dict[HostLabel, ServiceSection] | None = None
+    """Programs that run beside the agent, on docker: `db: {image: "postgres:16", env: {POSTGRES_PASSWORD: local}}`."""
     supervise: SuperviseSection | None = None
     """The gate through which an agent asks for what it may not do."""
     git: GitSection | None = None

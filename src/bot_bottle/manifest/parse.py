@@ -76,6 +76,11 @@ def _check_env(tree: Branch) -> list[Mistake]:
     for name, key in section.keys.items() if isinstance(section, Branch) else ():
         if reserved(name):
             mistakes.append(mistake(key.place, f"env.{shown(name)}", Wrong("the bottle sets this variable itself; remove it")))
+    services = tree.values.get("services")
+    rows = services.values if isinstance(services, Branch) else {}
+    for name, row in rows.items():
+        given = row.values.get("env") if isinstance(row, Branch) else None
+        mistakes += _secrets_in(given, f"services.{shown(name)}.env", "this looks like a secret, and the agent could learn it")
     image = tree.values.get("image")
     arguments = image.values.get("build_args") if isinstance(image, Branch) else None
     return [
@@ -92,7 +97,8 @@ def _secrets_in(section: Node | None, path: str, what: str) -> list[Mistake]:
     mistakes = []
     pairs = [(name, key, section.values.get(name)) for name, key in section.keys.items()] if isinstance(section, Branch) else []
     for name, key, value in pairs:
-        if isinstance(value, Scalar) and looks_secret(value.text, name=name) and not (path == "env" and reserved(name)):
+        judged = "" if path.startswith("services.") else name  # a throw-away database has a password too
+        if isinstance(value, Scalar) and looks_secret(value.text, name=judged) and not (path == "env" and reserved(name)):
             mistakes.append(mistake(key.place, f"{path}.{shown(name)}", Wrong(what, allowed=allowed)))
     return mistakes
 
@@ -161,13 +167,16 @@ def _keys(model: type[BaseModel], available: Available) -> list[str]:
 def _model_at(model: type[BaseModel], steps: Sequence[str | int]) -> type[BaseModel] | None:
     """The model that reads the mapping at these steps."""
     current: type[BaseModel] | None = model
+    is_name = False  # the next step is a key that the writer chose
     for step in steps:
-        if isinstance(step, int):
+        if isinstance(step, int) or is_name:
+            is_name = False
             continue
         if current is None:
             return None
         field = next((field for name, field in current.model_fields.items() if step == (field.alias or name)), None)
         current = _model_in(field.annotation) if field else None
+        is_name = field is not None and _names_its_own(field.annotation)
     return current
 
 
@@ -175,6 +184,13 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:  # Any: a type form
     """The model inside `list[...]`, `... | None` and `Annotated[...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in {list, Union, types.UnionType, Annotated}:
+    if get_origin(annotation) in {list, dict, Union, types.UnionType, Annotated}:
         return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
     return None
+
+
+def _names_its_own(annotation: Any) -> bool:  # Any: a type form
+    """Whether it is a mapping from names to mappings: `services`."""
+    if get_origin(annotation) is dict:
+        return _model_in(annotation) is not None
+    return any(_names_its_own(part) for part in get_args(annotation))

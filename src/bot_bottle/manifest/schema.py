@@ -14,7 +14,7 @@ Json = Any  # Any: JSON
 
 ORDER = (
     "version", "agent", "backend", "workspace", "prompt", "prompt_file", "args", "command", "egress", "credentials",
-    "limits", "env", "mounts", "budget", "dlp", "supervise", "image", "git",
+    "limits", "env", "mounts", "budget", "dlp", "supervise", "image", "services", "git",
 )  # fmt: skip
 """The order in which people meet the fields; the models group them by what they share."""
 

@@ -333,6 +333,23 @@ class Git:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """A program that runs beside the agent for as long as the bottle does, on the bottle's own loopback: a database, a cache.
+
+    The agent reaches it as `name`. `port`: the start waits until it answers there (None: the one that the image exposes, if it
+    is one). An empty `command` is the image's own.
+    """
+
+    name: str
+    image: str
+    env: tuple[tuple[str, str], ...] = ()
+    command: tuple[str, ...] = ()
+    port: int | None = None
+    cpus: float | None = None
+    memory: int | None = 1024**3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BottleSpec:
     """Everything the operator asked for, checked and complete. `origin` names the files it came from.
 
@@ -354,6 +371,7 @@ class BottleSpec:
     budget: Budget | None = None
     dlp: Dlp | None = None
     image: Image | None = None
+    services: tuple[Service, ...] = ()
     supervise: Supervise | None = None
     git: Git | None = None
     origin: tuple[str, ...] = ()

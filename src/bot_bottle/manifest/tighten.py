@@ -82,6 +82,7 @@ def loosenings(policy: BottleSpec, said: Layer) -> tuple[Loosening, ...]:
         *_git(policy, said),
         *_inside(policy, said),
         *_image(policy.image, said.image),
+        *_services(policy, said),
     ]
     rows = [Loosening(place=said.place(path), path=path, what=what) for path, what in found]
     return tuple(sorted(rows, key=lambda row: (row.place.line, row.place.column)))
@@ -347,6 +348,12 @@ def _image(policy: Image | None, said: ImageSaid | None) -> Found:
         yield "image.runtime", f"runs with {said.runtime} instead of {now.runtime}"
     if said.read_only is False and now.read_only:
         yield "image.read_only", "lets the bottle write everywhere inside"
+
+
+def _services(policy: BottleSpec, said: Layer) -> Found:
+    for service in said.services:
+        if service not in policy.services:
+            yield f"services.{service.name}", f"runs the image {plain(service.image, limit=200)} beside the bottle"
 
 
 def described_source(source: ImageSource) -> str:

@@ -42,6 +42,7 @@ mounts: [{path: /usr/share, to: /data}]
 budget: {usd: 5}
 dlp: {injection: block}
 image: {ref: "tools.example.com/agent:1", packages: [git], runtime: runsc, read_only: true}
+services: {cache: {image: redis}}
 """
 
 
@@ -125,6 +126,8 @@ LOOSENING = [
     ("image: {build_network: host}", "image.build_network"),
     ("image: {runtime: runc}", "image.runtime"),
     ("image: {read_only: false}", "image.read_only"),
+    ("services: {db: {image: evil.example.net/db}}", "services.db"),
+    ("services: {cache: {image: redis, env: {A: b}}}", "services.cache"),
 ]
 
 
@@ -162,6 +165,7 @@ TIGHTENING = [
     "mounts: [{path: /usr/share, to: /data}]",
     "budget: {usd: 1, tokens: 1000}",
     "dlp: {formats: block}",
+    "services: {cache: {image: redis}}",
     "image: {ref: 'tools.example.com/agent:1'}",
     "image: {packages: [git], read_only: true, runtime: kata, build_network: none}",
 ]
