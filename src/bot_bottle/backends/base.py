@@ -103,6 +103,10 @@ class RunningBottle(ABC):
     def is_alive(self) -> bool:
         """Whether the bottle's first process still runs. Never blocks."""
 
+    def stand_by(self) -> None:
+        """Start what runs beside the agent, once the bottle is proved sealed. BottleError when it cannot be had."""
+        return  # most bottles have nothing beside them
+
     def check_limits(self) -> str | None:
         """Called each second: why the bottle must end now (it is over a limit that nothing else enforces), else None."""
         return None
@@ -125,6 +129,8 @@ class Backend(ABC):
     name: str
     uses_images: bool = False
     """Whether a bottle's root file system can be an image here; a spec with one is refused where it cannot."""
+    runs_services: bool = False
+    """Whether programs can run beside the agent here, from images of their own."""
 
     @abstractmethod
     def survey(self) -> Usable | Unusable:

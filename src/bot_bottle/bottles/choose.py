@@ -12,6 +12,7 @@ from typing import Any
 
 from bot_bottle.backends.base import Backend, Unusable, Usable
 from bot_bottle.backends.registry import BACKENDS, backends, find_backend
+from bot_bottle.bottles.fit import misfit
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host import paths
 from bot_bottle.host.files import write_file
@@ -49,8 +50,9 @@ def choose(spec: BottleSpec) -> Chosen:
 def named(spec: BottleSpec) -> Backend:
     """The backend that somebody asked for by name."""
     backend = find_backend(spec.backend)
-    if spec.image is not None and not backend.uses_images:
-        raise without_images(spec, backend)
+    refusal = misfit(backend, spec)
+    if refusal is not None:
+        raise refusal
     survey = backend.survey()
     if isinstance(survey, Unusable):
         raise CannotRunHere(f"The {backend.name} backend does not work here: {survey.why}", facts=survey.facts, next=survey.next)
@@ -59,14 +61,14 @@ def named(spec: BottleSpec) -> Backend:
 
 def quickest(spec: BottleSpec) -> Chosen:
     """Nobody said anything: the embedded default, which needs no engine and starts at once; where it does not work, the next."""
-    fit = (one for one in backends() if one.uses_images or spec.image is None)
+    fit = (one for one in backends() if misfit(one, spec) is None)
     found = next((one for one in fit if isinstance(one.survey(), Usable)), None)
     return Chosen(backend=found or named(replace(spec, backend="namespaces")))
 
 
 def strongest(spec: BottleSpec) -> Chosen:
     """Somebody said `auto`: what was found last time if it still works, else look."""
-    asker = asker_of(os.environ, has_image=spec.image is not None)
+    asker = asker_of(os.environ, has_image=spec.image is not None, has_services=bool(spec.services))
     remembered = recall(asker)
     if remembered is not None:
         backend = find_backend(remembered[0])
@@ -74,7 +76,7 @@ def strongest(spec: BottleSpec) -> Chosen:
             return Chosen(backend=backend, line=described(*remembered))
     passed: list[tuple[str, str]] = []
     for backend in by_strength(BACKENDS):
-        if spec.image is not None and not backend.uses_images:
+        if misfit(backend, spec) is not None:
             continue
         survey = backend.survey()
         if isinstance(survey, Usable):
@@ -88,10 +90,10 @@ def strongest(spec: BottleSpec) -> Chosen:
     )
 
 
-def asker_of(env: Mapping[str, str], *, has_image: bool) -> dict[str, Any]:  # Any: JSON
+def asker_of(env: Mapping[str, str], *, has_image: bool, has_services: bool = False) -> dict[str, Any]:  # Any: JSON
     """What the strongest backend depends on besides the engines themselves."""
     said = {name: value for name, value in sorted(env.items()) if name == "PATH" or name.startswith(("BOT_BOTTLE_", "DOCKER_"))}
-    return {"kernel": os.uname().release, "user": os.geteuid(), "env": said, "image": has_image}
+    return {"kernel": os.uname().release, "user": os.geteuid(), "env": said, "image": has_image, "services": has_services}
 
 
 def by_strength(names: Iterable[str]) -> Iterable[Backend]:
@@ -128,13 +130,3 @@ def remember(asker: Mapping[str, Any], chosen: str, passed: Passed) -> None:
     paths.cache_dir().mkdir(parents=True, exist_ok=True)
     written = {"asker": dict(asker), "chosen": chosen, "passed": [list(one) for one in passed], "at": time.time()}
     write_file(paths.cache_dir() / "auto.json", json.dumps(written))
-
-
-def without_images(spec: BottleSpec, backend: Backend) -> CannotRunHere:
-    """The refusal of an image that would have to be ignored."""
-    able = " or ".join(f"--backend {one.name}" for one in backends() if one.uses_images)
-    return CannotRunHere(
-        f"The {backend.name} backend cannot run a bottle from an image: it uses this machine's own system folders.",
-        facts=(f"The image is asked for by {dict(spec.decided_by).get('image', 'the manifest')}.",),
-        next=f"Leave the image out, or use {able}." if able else "Leave the image out.",
-    )

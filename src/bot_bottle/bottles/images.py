@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bot_bottle.agents.registry import provider as find_provider
-from bot_bottle.backends.base import Backend
 from bot_bottle.backends.images import docker, store
-from bot_bottle.bottles.choose import choose, without_images
+from bot_bottle.bottles.choose import choose
+from bot_bottle.bottles.start import wanted_image
 from bot_bottle.bottles.status import slugs
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.host import paths
 from bot_bottle.host.run import CouldNotRun
 from bot_bottle.manifest.read import Sources, load
-from bot_bottle.manifest.spec import BottleSpec
-from bot_bottle.plans.image import ReadyImage, WantedImage
-from bot_bottle.record import dataclass
+from bot_bottle.plans.image import ReadyImage
+from bot_bottle.record import dataclass, replace
 
 Say = Callable[[str], None]
 
@@ -106,22 +105,14 @@ def build_image(sources: Sources, *, fresh: bool, say: Say) -> ReadyImage:
     for notice in loaded.notices:
         say(notice)
     backend = choose(loaded.spec).backend
-    ready = ready_image(loaded.spec, backend, fresh=fresh, say=say)
+    wanted = wanted_image(loaded.spec, find_provider(loaded.spec.agent))
+    ready = backend.ready_image(replace(wanted, fresh=fresh), make=True, say=say)
     if ready is None:
         raise BadUsage(
             f"A bottle like this runs without an image on the {backend.name} backend.",
             next="Add `image:` to the manifest, or name one with --image, or another --backend.",
         )
     return ready
-
-
-def ready_image(spec: BottleSpec, backend: Backend, *, fresh: bool, say: Say) -> ReadyImage | None:
-    """The image of this spec, made now."""
-    if not backend.uses_images:
-        raise without_images(spec, backend)
-    agent = find_provider(spec.agent)
-    wanted = WantedImage(image=spec.image, dockerfile=agent.dockerfile(), authorities=spec.egress.upstream.ca, fresh=fresh)
-    return backend.ready_image(wanted, make=True, say=say)
 
 
 def remove_image(name: str, host: Mapping[str, str], *, force: bool, say: Say) -> Row:

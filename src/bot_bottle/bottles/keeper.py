@@ -117,6 +117,7 @@ class Keeper:
         undo.callback(self._close_sessions)
         bundle.wait_ready()
         self._prove(running)
+        running.stand_by()
         listener = self._listen(undo)
         self._main = self._start_agent(running)
         self._status = replace(

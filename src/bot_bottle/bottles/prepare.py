@@ -133,9 +133,9 @@ def guest_env(
         "TERM": terminal if TERMINAL_NAME.fullmatch(terminal) else "xterm-256color",
         "BOT_BOTTLE": slug,
         "NODE_USE_ENV_PROXY": "1",
-        "NO_PROXY": "localhost,127.0.0.1,::1",
-        "no_proxy": "localhost,127.0.0.1,::1",
     }
+    near = ",".join(("localhost", "127.0.0.1", "::1", *(service.name for service in spec.services)))
+    env |= {"NO_PROXY": near, "no_proxy": near}
     env |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy)
     env |= dict.fromkeys(CA_VARIABLES, GUEST_CA)
     env = dict(image_env) | env | {name: value for name, value in image_env if name in OF_THE_IMAGE and value}

@@ -78,8 +78,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
         backend = chosen.backend
         agent = find_provider(loaded.spec.agent)
         installed = ready_agent(agent, say=say, install=not asked.dry_run)
-        wanted = WantedImage(image=loaded.spec.image, dockerfile=agent.dockerfile(), authorities=loaded.spec.egress.upstream.ca)
-        image = backend.ready_image(wanted, make=not asked.dry_run, say=say)
+        image = backend.ready_image(wanted_image(loaded.spec, agent), make=not asked.dry_run, say=say)
         presets = resolve_presets(loaded.spec.egress.presets, host=host, run=run, cache=paths.cache_dir())
         spec = complete(loaded, agent.defaults(host), presets)
         workspace.check_workspace(spec.workspace.path)
@@ -109,6 +108,12 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 remove_tree(stage_dir)
                 return Planned(plan=plan)
             return launch(plan, asked=asked, backend=backend, bundle=bundle, host=host)
+
+
+def wanted_image(spec: BottleSpec, agent: AgentProvider) -> WantedImage:
+    """What a backend is asked for: the operator's image or the agent's own, and what runs beside it."""
+    authorities = spec.egress.upstream.ca
+    return WantedImage(image=spec.image, dockerfile=agent.dockerfile(), authorities=authorities, services=spec.services)
 
 
 def plan_repositories(spec: BottleSpec, host: Mapping[str, str], *, slug: str, stage_dir: Path) -> "GitGatePlan | None":

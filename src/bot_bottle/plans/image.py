@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot_bottle.manifest.spec import Image
+from bot_bottle.manifest.spec import Image, Service
 from bot_bottle.record import dataclass, field
 
 
@@ -10,13 +10,15 @@ from bot_bottle.record import dataclass, field
 class WantedImage:
     """What the operator asks for (None: nothing was said), and the Dockerfile that the agent brings for itself.
 
-    `authorities` are PEM files of roots that builds trust besides this host's. `fresh`: made anew, whatever is there.
+    `authorities` are PEM files of roots that builds trust besides this host's. `fresh`: made anew, whatever is there. `services`
+    run from images of their own.
     """
 
     image: Image | None
     dockerfile: Path
     authorities: tuple[Path, ...] = ()
     fresh: bool = False
+    services: tuple[Service, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,12 +49,25 @@ class RootFolder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceImage:
+    """The image of a service, by its id, and the TCP ports that it says it listens on."""
+
+    name: str
+    identity: str
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DockerImage:
-    """An image that the docker daemon has: `reference` is its id (sha256:…), so that a moved tag changes nothing."""
+    """An image that the docker daemon has: `reference` is its id (sha256:…), so that a moved tag changes nothing.
+
+    `services` are the images that run beside it.
+    """
 
     reference: str
     origin: str
     config: ImageConfig = field(default_factory=ImageConfig)
+    services: tuple[ServiceImage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,6 +23,7 @@ class Docker(Backend):
 
     name = "docker"
     uses_images = True
+    runs_services = True
 
     def __init__(self) -> None:
         self._found: tuple[Endpoint, Daemon | Unusable] | None = None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot_bottle.backends.docker.endpoint import docker_env
-from bot_bottle.backends.docker.plan import DockerPlan
+from bot_bottle.backends.docker.plan import ContainerLimits, DockerPlan
 from bot_bottle.backends.first_process import BUILT_INSIDE
 from bot_bottle.backends.mounts import Bind, Memory
 from bot_bottle.errors import BottleError
@@ -126,7 +126,9 @@ def run_words(plan: DockerPlan) -> tuple[str, ...]:
         words += ["--userns", "host"]
     if plan.runtime is not None:
         words += ["--runtime", plan.runtime]
-    words += limit_words(plan)
+    words += limit_words(plan.container_limits)
+    for service in plan.services:
+        words += ["--add-host", f"{service.name}:127.0.0.1"]
     for variable in PROXY_VARIABLES:
         words += ["--env", f"{variable}="]
     for mount in plan.mounts:
@@ -134,9 +136,8 @@ def run_words(plan: DockerPlan) -> tuple[str, ...]:
     return (*words, "--entrypoint", BUILT_INSIDE, plan.image_ref, f"{DOOR}/{DOOR_SOCKET}")
 
 
-def limit_words(plan: DockerPlan) -> list[str]:
+def limit_words(limits: ContainerLimits) -> list[str]:
     """Memory without swap beyond it, processes, cores; no core dumps."""
-    limits = plan.container_limits
     words = ["--ulimit", "core=0"]
     if limits.memory is not None:
         words += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]

@@ -15,22 +15,29 @@ NAME = "container.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Noted:
-    """A container that may be there, and the words that name its daemon."""
+    """Containers that may be there, and the words that name their daemon."""
 
     docker: tuple[str, ...]
     container: str
+    services: tuple[str, ...] = ()
 
 
 def note(plan: DockerPlan) -> None:
     """Before the container is made."""
-    write_file(plan.stage_dir / NAME, json.dumps({"docker": list(plan.docker), "container": plan.container}))
+    services = [service.container for service in plan.services]
+    told = {"docker": list(plan.docker), "container": plan.container, "services": services}
+    write_file(plan.stage_dir / NAME, json.dumps(told))
 
 
 def noted(stage_dir: Path) -> Noted | None:
     """What may be left; None when nothing is."""
     try:
         found = json.loads((stage_dir / NAME).read_bytes())
-        return Noted(docker=tuple(str(word) for word in found["docker"]), container=str(found["container"]))
+        return Noted(
+            docker=tuple(str(word) for word in found["docker"]),
+            container=str(found["container"]),
+            services=tuple(str(name) for name in found.get("services", ())),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot_bottle.backends.base import BundleLink, RunningBottle
+from bot_bottle.backends.docker import services
 from bot_bottle.backends.docker.client import (
     DOOR_SOCKET,
     END_TIMEOUT_S,
@@ -61,6 +62,16 @@ class FirstProcess:
         os.close(self.alive)
 
 
+class DockerBottle(PortalBottle):
+    """A bottle whose services join it once it is proved sealed."""
+
+    def stand_by(self) -> None:
+        """Start them; their undoing is the launch's."""
+        assert isinstance(self.plan, DockerPlan)
+        if self.plan.services:
+            services.start_services(self.plan, self)
+
+
 @contextlib.contextmanager
 def launch(plan: DockerPlan, link: BundleLink) -> Iterator[RunningBottle]:
     """A sealed bottle whose gates' sockets are with the bundle."""
@@ -76,7 +87,9 @@ def launch(plan: DockerPlan, link: BundleLink) -> Iterator[RunningBottle]:
         first = FirstProcess(_first_process(control))
         undo.callback(first.close)
         _begin(plan, control, link)
-        yield PortalBottle(plan, control=control, process=first, alive=first.alive)
+        for service in plan.services:
+            undo.callback(remove, plan.docker, service.container)
+        yield DockerBottle(plan, control=control, process=first, alive=first.alive)
 
 
 def give_files(plan: DockerPlan) -> None:
@@ -194,5 +207,6 @@ def clean(stage_dir: Path) -> None:
 
     left = noted(stage_dir)
     if left is not None:
-        remove(left.docker, left.container)
+        for container in (*left.services, left.container):
+            remove(left.docker, container)
         strike(stage_dir)

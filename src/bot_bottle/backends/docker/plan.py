@@ -26,6 +26,20 @@ class ContainerLimits:
     pids: int | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServicePlan:
+    """One service: its container, which joins the bottle's network namespace. `ports` are waited for."""
+
+    name: str
+    container: str
+    image: str
+    origin: str
+    env: tuple[tuple[str, str], ...]
+    command: tuple[str, ...]
+    ports: tuple[int, ...]
+    limits: ContainerLimits
+
+
 @dataclass(frozen=True, kw_only=True)
 class DockerPlan(BottlePlan):
     """A bottle in a container without a network, whose first process is our portal.
@@ -51,6 +65,7 @@ class DockerPlan(BottlePlan):
     host_user_namespace: bool
     runtime: str | None
     sealing: tuple[Line, ...]
+    services: tuple[ServicePlan, ...] = ()
 
     @property
     def unproved(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from zlib import crc32
 from bot_bottle.backends.docker.client import DOOR, GUEST, Daemon
 from bot_bottle.backends.docker.endpoint import Endpoint
 from bot_bottle.backends.docker.plan import ContainerLimits, DockerPlan, Owner
+from bot_bottle.backends.docker.services import describe, plan_services
 from bot_bottle.backends.etc import GROUP, HOSTS, USERS, hostname_for
 from bot_bottle.backends.first_process import BUILD_IT, BUILT_INSIDE, NOT_BUILT, built_portal
 from bot_bottle.backends.mounts import Bind, Memory, memory_files
@@ -35,10 +36,19 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         raise CannotRunHere(NOT_BUILT, next=BUILD_IT)
     mounts = (*_own(folder, shared, owner=owner, door=door, portal=portal), *_of_the_user(shared, protection))
     limits = shared.spec.limits
+    container = container_name(shared.slug, shared.stage_dir)
+    services = plan_services(shared.spec.services, shared.image, bottle=container)
+    runtime = shared.spec.image.runtime if shared.spec.image is not None else None
+    if services and runtime in ("runsc", "kata"):
+        raise CannotRunHere(
+            f"Services cannot join a bottle that runs with {runtime}: its loopback is inside that runtime.",
+            facts=(f"image.runtime is {runtime}",),
+            next="Leave image.runtime out, or the services.",
+        )
     return DockerPlan(
         **field_values(shared),
         docker=endpoint.words,
-        container=container_name(shared.slug, shared.stage_dir),
+        container=container,
         labels=(("bot-bottle", shared.slug), ("bot-bottle.stage", str(shared.stage_dir))),
         image_ref=image_ref(shared),
         read_only=owner.uid == 0 or (shared.spec.image is not None and shared.spec.image.read_only),
@@ -52,8 +62,9 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         container_limits=ContainerLimits(cpus=limits.cpus, memory=limits.memory, pids=limits.pids),
         own_user_namespace=daemon.is_rootless,
         host_user_namespace=daemon.remaps_users,
-        runtime=shared.spec.image.runtime if shared.spec.image is not None else None,
-        sealing=_sealing(shared, daemon, owner, endpoint),
+        runtime=runtime,
+        services=services,
+        sealing=(*_sealing(shared, daemon, owner, endpoint), *describe(services)),
     )
 
 
@@ -93,7 +104,7 @@ def _own(folder: Path, shared: BottlePlan, *, owner: Owner, door: Path, portal: 
     files = (
         ("passwd", users(owner, home=shared.guest_home)),
         ("group", groups(owner)),
-        ("hosts", HOSTS.format(name=hostname_for(shared.slug))),
+        ("hosts", HOSTS.format(name=" ".join((hostname_for(shared.slug), *(one.name for one in shared.spec.services))))),
         ("hostname", f"{hostname_for(shared.slug)}\n"),
         ("resolv.conf", "# names are resolved outside, by the gates\n"),
     )

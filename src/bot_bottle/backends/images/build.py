@@ -161,6 +161,7 @@ def build(recipe: Recipe, docker: Docker, key: str, *, say: Say, fresh: bool = F
             words += ["--build-arg", f"{name}={value}"]
         words += ["--target", recipe.target] if recipe.target else []
         words += ["--network", recipe.network] if recipe.network != "default" else []
+        words += ["--force-rm"]  # else a failed step leaves its container
         words += ["--no-cache"] if fresh else []
         env = {**docker.env, "BUILDKIT_PROGRESS": "plain", "DOCKER_CLI_HINTS": "false"}
         if needs_buildkit(recipe.dockerfile):

@@ -57,6 +57,7 @@ class Found:
     size: int
     tags: tuple[str, ...]
     labels: Mapping[str, str]
+    ports: tuple[int, ...] = ()
 
 
 class NoImage(BottleError):
@@ -194,12 +195,19 @@ def read_found(printed: bytes, reference: str) -> Found:
             config=image_config({"config": told.get("Config") or {}}),
             size=int(told.get("Size") or 0),
             tags=tuple(str(name) for name in told.get("RepoTags") or ()),
+            ports=exposed((told.get("Config") or {}).get("ExposedPorts") or {}),
             labels={str(name): str(value) for name, value in ((told.get("Config") or {}).get("Labels") or {}).items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BottleError(
             f"Docker says nothing usable about {plain(reference)}.", facts=(plain(str(error), limit=200),)
         ) from error
+
+
+def exposed(told: Mapping[str, Any]) -> tuple[int, ...]:  # Any: JSON
+    """The TCP ports of `{"5432/tcp": {}}`. Pure."""
+    found = (re.fullmatch(r"([0-9]{1,5})/tcp", name) for name in told)
+    return tuple(sorted(int(one[1]) for one in found if one is not None))
 
 
 def explained(printed: bytes, reference: str) -> BottleError:

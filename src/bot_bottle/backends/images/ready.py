@@ -6,13 +6,13 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from bot_bottle.backends.images.build import Recipe, build, built, key_of, recipe_for
-from bot_bottle.backends.images.docker import Docker, Found, base_name, find, named, pull
+from bot_bottle.backends.images.docker import Docker, Found, base_name, find, look, named, pull
 from bot_bottle.backends.images.store import locked, mark_used, store_dir
 from bot_bottle.errors import BottleError
 from bot_bottle.host.files import make_private_folder
 from bot_bottle.host.roots import find_roots, merge_roots
 from bot_bottle.manifest.spec import FromAgent, FromArchive, FromDockerfile, FromReference, FromRootfs, Image
-from bot_bottle.plans.image import DockerImage, ImageToMake, WantedImage
+from bot_bottle.plans.image import DockerImage, ImageToMake, ServiceImage, WantedImage
 from bot_bottle.record import replace
 
 Say = Callable[[str], None]
@@ -29,9 +29,27 @@ def ready_docker(wanted: WantedImage, docker: Docker, *, make: bool, say: Say) -
     """
     image = wanted.image or Image()
     found = _source(image, wanted, docker, make=make, say=say)
-    if isinstance(found, ImageToMake) or not image.packages:
+    if image.packages and isinstance(found, DockerImage):
+        recipe = with_packages(found, image, wanted)
+        found = _built(recipe, docker, make=make, say=say, fresh=wanted.fresh, on=found.reference)
+    if not wanted.services or isinstance(found, ImageToMake):
         return found
-    return _built(with_packages(found, image, wanted), docker, make=make, say=say, fresh=wanted.fresh, on=found.reference)
+    services = _services(wanted, docker, make=make, say=say)
+    return services if isinstance(services, ImageToMake) else replace(found, services=services)
+
+
+def _services(wanted: WantedImage, docker: Docker, *, make: bool, say: Say) -> tuple[ServiceImage, ...] | ImageToMake:
+    """The images of the services, fetched where they are missing."""
+    references = tuple(dict.fromkeys(service.image for service in wanted.services))
+    there = look(docker, references)
+    missing = [one for one in references if one not in there]
+    if missing and not make:
+        return ImageToMake(origin=", ".join(missing), how="fetched")
+    there |= {one: pull(docker, one, say=say) for one in missing}
+    return tuple(
+        ServiceImage(name=service.name, identity=there[service.image].identity, ports=there[service.image].ports)
+        for service in wanted.services
+    )
 
 
 def _source(image: Image, wanted: WantedImage, docker: Docker, *, make: bool, say: Say) -> DockerImage | ImageToMake:
