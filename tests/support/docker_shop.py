@@ -24,3 +24,8 @@ class DockerShop(Shop):
         words = ["docker", "ps", "--all", "--filter", "label=bot-bottle", "--format", '{{.Names}} {{.Label "bot-bottle.stage"}}']
         listed = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ | self.env()).stdout
         return [line.split()[0] for line in listed.splitlines() if line.split()[1].startswith(stage)]
+
+    def docker(self, *words: str) -> str:
+        """What a docker command prints."""
+        done = subprocess.run(["docker", *words], capture_output=True, text=True, check=True, env=os.environ | self.env())
+        return done.stdout.strip()
