@@ -14,6 +14,7 @@ from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.gates.control import ASK_TIMEOUT_S
 from bot_bottle.gates.control import ask as ask_gate
 from bot_bottle.host import paths
+from bot_bottle.host.plain import plain
 from bot_bottle.record import asdict, dataclass
 
 Row = dict[str, Any]  # Any: JSON
@@ -168,6 +169,22 @@ def preset_rules(name: str, host: Mapping[str, str]) -> Row:
         "rules": [asdict(rule) for rule in located(found.rules, lookup)],
         "note": f"Set in the environment of the tool: {note}" if note else "",
     }
+
+
+def read_narrow(pairs: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON
+    """`paths=/a/**,/b` as {"paths": ["/a/**", "/b"]}."""
+    said: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or key not in ("host", "ports", "methods", "paths"):
+            raise BadUsage(
+                "What is given instead takes KEY=VALUE with one of host, ports, methods, paths.", facts=(plain(pair, limit=80),)
+            )
+        parts = value.split(",")
+        said[key] = (
+            value if key == "host" else [int(part) if part.isdigit() else part for part in parts] if key == "ports" else parts
+        )
+    return said
 
 
 def deny(ask: AskView, *, reason: str, alternative: str = "") -> Row:

@@ -97,7 +97,7 @@ def approve(
     if scope is not None and minutes is not None:
         raise BadUsage("Choose one of --once, --for, --session and --always.")
     one = _named(ask_id, yes=yes)
-    said: dict[str, Any] = {"scope": scope or "session", "narrow": read_narrow(narrow)}  # Any: JSON
+    said: dict[str, Any] = {"scope": scope or "session", "narrow": inbox.read_narrow(narrow)}  # Any: JSON
     if minutes is not None:
         said |= {"scope": "for", "seconds": _time(minutes)}
     if answer is not None:
@@ -161,20 +161,6 @@ def _time(text: str) -> float:
         return read_seconds(text)
     except ValueError as error:
         raise BadUsage(f"{plain(text, limit=40)} is not a time.", facts=(str(error),), next="As 30m, 2h or 90s.") from None
-
-
-def read_narrow(pairs: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON
-    """`paths=/a/**,/b` as {"paths": ["/a/**", "/b"]}."""
-    said: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or key not in ("host", "ports", "methods", "paths"):
-            raise BadUsage("--narrow takes KEY=VALUE with one of host, ports, methods, paths.", facts=(plain(pair, limit=80),))
-        parts = value.split(",")
-        said[key] = (
-            value if key == "host" else [int(part) if part.isdigit() else part for part in parts] if key == "ports" else parts
-        )
-    return said
 
 
 @click.command(short_help="Refuse what an agent asks for.")

@@ -15,6 +15,7 @@ VERBS: dict[str, str] = {
     "log": "lifecycle:log",
     "land": "lifecycle:land",
     "discard": "lifecycle:discard",
+    "dashboard": "dashboard:dashboard",
     "stop": "lifecycle:stop",
     "rm": "lifecycle:rm",
     "doctor": "doctor:doctor",

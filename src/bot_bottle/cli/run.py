@@ -9,11 +9,11 @@ from bot_bottle.backends.base import TtySize
 from bot_bottle.bottles.attach import terminal_size
 from bot_bottle.bottles.start import Asked, Planned, Started, start
 from bot_bottle.cli.say import Say, make_say
-from bot_bottle.errors import BadUsage
+from bot_bottle.errors import BadUsage, Declined
 from bot_bottle.manifest.overrides import Overrides
 from bot_bottle.manifest.read import Sources
 from bot_bottle.plans.bottle import BottlePlan
-from bot_bottle.plans.show import plan_json, preflight_lines
+from bot_bottle.plans.show import plan_json, preflight_lines, to_json
 
 
 def run_bottle(
@@ -34,11 +34,14 @@ def run_bottle(
     detach: bool,
     dry_run: bool,
     as_json: bool,
+    confirm: bool,
     quiet: bool,
 ) -> int:
     """The verb itself; its arguments are those of `run_options.OPTIONS`."""
     if as_json and not (dry_run or detach):
         raise BadUsage("--json goes with --dry-run or --detach; otherwise standard output is the agent's own.")
+    if confirm and dry_run:
+        raise BadUsage("--confirm asks before a start; --dry-run starts nothing.")
     if no_manifest and manifest is not None:
         raise BadUsage("-f and --no-manifest do not go together.")
     overrides = Overrides(
@@ -63,9 +66,13 @@ def run_bottle(
         terminal=terminal,
     )
     say = make_say(quiet=quiet)
-    outcome = start(
-        asked, host=os.environ, say=say.line, preflight=lambda plan: show_preflight(plan, say, quiet=quiet or as_json or dry_run)
-    )
+
+    def preflight(plan: BottlePlan) -> None:
+        show_preflight(plan, say, quiet=(quiet and not confirm) or as_json or dry_run)
+        if confirm:
+            ask_first(plan, as_json=as_json)
+
+    outcome = start(asked, host=os.environ, say=say.line, preflight=preflight)
     if isinstance(outcome, Planned):
         show_plan(outcome.plan, as_json=as_json)
         return 0
@@ -77,6 +84,19 @@ def show_preflight(plan: BottlePlan, say: Say, *, quiet: bool) -> None:
     if not quiet:
         for line in preflight_lines(plan):
             say.labelled(line.label, line.text, line.why)
+
+
+def ask_first(plan: BottlePlan, *, as_json: bool) -> None:
+    """Go on only after a line that says yes. With --json the preflight is one object on a line of standard output."""
+    if as_json:
+        print(json.dumps({"slug": plan.slug, "preflight": [to_json(line) for line in preflight_lines(plan)]}), flush=True)
+    elif sys.stdin.isatty() and sys.stderr.isatty():
+        sys.stderr.write("Start it? Type yes: ")
+        sys.stderr.flush()
+    else:
+        raise BadUsage("--confirm needs a terminal, or --detach --json.")
+    if sys.stdin.readline(8).strip() != "yes":
+        raise Declined("Nothing was started.")
 
 
 def show_plan(plan: BottlePlan, *, as_json: bool) -> None:

@@ -81,6 +81,7 @@ OPTIONS = (
     _option("-d", "--detach", fills="detach", takes="nothing", help="Start it in the background, and print its name."),
     _option("--dry-run", fills="dry_run", takes="nothing", help="Show the plan and start nothing."),
     _option("--json", fills="as_json", takes="nothing", help="The plan (--dry-run) or the name (--detach) as JSON."),
+    _option("--confirm", fills="confirm", takes="nothing", help="Show the plan and start only after a line that says yes."),
     _option("-q", "--quiet", fills="quiet", takes="nothing", help="No notices on standard error."),
 )
 
