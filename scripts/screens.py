@@ -79,7 +79,7 @@ async def draw() -> None:
     """Every screen, one after the other."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-    os.chdir("/tmp")  # noqa: S108  # what the form shows as its folder
+    os.chdir("/tmp")  # what the form shows as its folder
     PICTURES.mkdir(parents=True, exist_ok=True)
     source = door()
     app = Dashboard(source, every_s=3600)

@@ -11,6 +11,7 @@ HEAVY = (
     "cryptography",
     "asyncio",
     "rich",
+    "textual",
     "difflib",
     "bot_bottle.manifest.model",
     "bot_bottle.manifest.tree",
