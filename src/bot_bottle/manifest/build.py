@@ -153,6 +153,7 @@ def _rules(row: RuleSection, where: str) -> tuple[Rule, ...]:
             websocket=row.websocket is not False,
             query=tuple(row.query or ()),
             max_body=row.max_body,
+            git=bool(row.git),
         )
         for scheme in schemes
     )

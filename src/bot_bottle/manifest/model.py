@@ -102,6 +102,9 @@ class RuleSection(Section):
     methods, no paths, no credentials, no search for secrets. Default: false."""
     websocket: Flag | None = None
     """Whether a request may become a WebSocket. Default: true."""
+    git: Flag | None = None
+    """True: git over https, Git LFS, and requests with which a forge's API makes commits are let through too, unseen by the git
+    gate. Default: false, because the git gate is where pushes are checked."""
 
     @model_validator(mode="after")
     def _goes_together(self) -> "RuleSection":
@@ -112,6 +115,8 @@ class RuleSection(Section):
             raise Wrong("a passthrough rule is about TLS; http has nothing to pass through", at="scheme")
         if self.passthrough and self.deny:
             raise Wrong("a deny needs no passthrough", at="passthrough")
+        if self.deny and self.git:
+            raise Wrong("git widens what an allow lets through; a deny has no use for it", at="git")
         if self.deny and self.addresses:
             raise Wrong("addresses widen what an allow may reach; a deny has no use for them", at="addresses")
         if self.deny and self.max_body is not None:

@@ -33,6 +33,7 @@ class Rule:
     `addresses` are the CIDR blocks that the host may resolve to although they are not public.
     `query` names the only query keys an allow accepts; a deny matches when one of them is present.
     `max_body` is the largest request body that an allow accepts, in bytes.
+    `git` lets through what goes round the git gate: git itself, large files, and commits through a forge's API.
     `where` says who wrote the rule ("bottle.yaml:14", "preset pip", "agent claude", "--allow").
     """
 
@@ -48,6 +49,7 @@ class Rule:
     websocket: bool = True
     query: tuple[str, ...] = ()
     max_body: int | None = None
+    git: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

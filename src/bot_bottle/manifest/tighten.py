@@ -117,6 +117,7 @@ def covers(wide: Rule, rule: Rule) -> bool:
         websocket=wide.websocket,
         query=wide.query,
         max_body=wide.max_body,
+        git=wide.git,
     )
     return (
         alike == wide
@@ -128,6 +129,7 @@ def covers(wide: Rule, rule: Rule) -> bool:
         and (wide.max_body is None or (rule.max_body is not None and rule.max_body <= wide.max_body))
         and all(any(_block_covers(block, inner) for block in wide.addresses) for inner in rule.addresses)
         and (wide.websocket or not rule.websocket)
+        and (wide.git or not rule.git)
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot_bottle.errors import Refused
 from bot_bottle.gates.base import Inspection, Stopped
-from bot_bottle.gates.egress import asking
+from bot_bottle.gates.egress import asking, mutations
 from bot_bottle.gates.egress.answer import Refusal, Subject, refusal_bytes
 from bot_bottle.gates.egress.asking import Authority, Put
 from bot_bottle.gates.egress.credentials import apply
@@ -216,7 +216,7 @@ class Client:
             self,
             gate.dialler,
             Asked(request=request, head=head, target=target, authority=asked.authority, dressed=dressed, origin=origin),
-            self._inspect(asked),
+            self._inspect(asked, verdict),
         )
         gate.passes(self._rule)
         self._body = body = request_body(head)
@@ -231,10 +231,11 @@ class Client:
         self._set_deadline()
         exchange.send(content, complete=body.done)
 
-    def _inspect(self, asked: Put) -> Inspection | None:
+    def _inspect(self, asked: Put, verdict: Allowed) -> Inspection | None:
         """The request as the bottle wrote it, before credentials are set. Stopped when it must not leave."""
         inspector, outbound = self._gate.inspector, asking.outbound_of(asked)
-        return self._gate.meter.watch(outbound, inspector.inspect(outbound) if inspector is not None else None)
+        inner = self._gate.meter.watch(outbound, inspector.inspect(outbound) if inspector is not None else None)
+        return mutations.watched(outbound, asked, verdict.rule, inner)
 
     # Bodies.
 

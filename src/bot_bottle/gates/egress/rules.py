@@ -8,8 +8,9 @@ from typing import Any
 
 from bot_bottle.gates.addresses import Network
 from bot_bottle.gates.egress.covers import Compiled, Request, compile_rule
+from bot_bottle.gates.egress.gitways import way_round
 from bot_bottle.gates.egress.paths import readings
-from bot_bottle.gates.egress.why import denied_by, hint, host_hint, nearest, no_rule_for_host
+from bot_bottle.gates.egress.why import denied_by, hint, host_hint, nearest, no_rule_for_host, round_the_gate
 from bot_bottle.manifest.spec import Rule
 from bot_bottle.record import dataclass, field, replace
 
@@ -115,7 +116,9 @@ def admits_host(host: str, port: int, policy: Policy) -> Verdict:
 def decide(request: Request, policy: Policy) -> Verdict:
     """Deny beats allow; silence denies."""
     spellings = readings(request.path)
+    way = way_round(request, spellings)
     found: Compiled | None = None
+    named: Compiled | None = None
     for one in policy.for_host(request.host):
         if one.covers(request, spellings):
             if one.rule.deny:
@@ -123,8 +126,14 @@ def decide(request: Request, policy: Policy) -> Verdict:
                 return Denied(why=denied_by(one.rule, asked), rule=one.rule, hint=hint(request))
             if found is None or _room(one.rule) > _room(found.rule):
                 found = one
+            if one.rule.git and (named is None or _room(one.rule) > _room(named.rule)):
+                named = one
     if found is None:
         return Denied(why=nearest(request, _allowing(policy.for_host(request.host))), hint=hint(request))
+    if way and named is None:
+        asked = f"{request.method} {request.path} on {request.host}"
+        return Denied(why=round_the_gate(way, asked, found.rule), rule=found.rule, hint=hint(request))
+    found = named or found
     if policy.has_permits:
         same = (one for one in policy.for_host(request.host) if not one.rule.deny and _speaks(one.rule, request))
         return Allowed(rule=found.rule, permitted=_permitted(same))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot_bottle.gates.egress.covers import Request
+from bot_bottle.gates.egress.gitways import ADVICE
 from bot_bottle.gates.egress.names import authority_text, shown
 from bot_bottle.manifest.spec import Rule
 
@@ -11,6 +12,7 @@ OFFERS = 4
 """How many rules of the host a denial names."""
 
 PATH_SHOWN = 400
+SSH = 22
 
 
 def denied_by(rule: Rule, asked: str) -> str:
@@ -23,7 +25,13 @@ def no_rule_for_host(host: str, port: int, allows: Sequence[Rule]) -> str:
     offers = dict.fromkeys(f"{rule.scheme}, port {written_ports(rule)}" for rule in allows[:OFFERS])
     if offers:
         return f"No rule allows https to {authority_text(host, port)}. Allowed on this host: {'; '.join(offers)}."
-    return f"No rule allows {authority_text(host, port, default_port=443)}."
+    ssh = f" SSH does not leave a bottle. {ADVICE}" if port == SSH else ""
+    return f"No rule allows {authority_text(host, port, default_port=443)}.{ssh}"
+
+
+def round_the_gate(way: str, asked: str, rule: Rule) -> str:
+    """A rule allows the request, but it would go round the git gate."""
+    return f"{way}, which {rule.where} does not let through: {shown(asked, limit=PATH_SHOWN)}. {ADVICE}"
 
 
 def nearest(request: Request, allows: Sequence[Rule]) -> str:
@@ -53,7 +61,8 @@ def described(rule: Rule) -> str:
         words += " by http"
     if rule.ports != ((443,) if rule.scheme == "https" else (80,)):
         words += f" at port {written_ports(rule)}" if rule.ports else " at any port"
-    return words if rule.websocket else words + " (no WebSocket)"
+    words += "" if rule.websocket else " (no WebSocket)"
+    return words + " (git itself and commits through an API too)" if rule.git else words
 
 
 def written_ports(rule: Rule) -> str:

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import bot_bottle
 from bot_bottle.gates.egress.presets import PresetResult
+from bot_bottle.gates.egress.tools.forges import Github, Gitlab
 from bot_bottle.gates.egress.tools.npm import Npm
 from bot_bottle.gates.egress.tools.pip import Pip
 from bot_bottle.gates.egress.tools.settings import Registry, Settings, Tool
 from bot_bottle.host.run import run
-from bot_bottle.manifest.spec import Credential, FromCommand, Rule, Target
+from bot_bottle.manifest.spec import Credential, FromCommand, Target
 
-TOOLS: tuple[type[Tool], ...] = (Pip, Npm)
-FETCH = ("GET", "HEAD")
-"""A preset lets packages in. Publishing one needs a rule of its own."""
-
+TOOLS: tuple[type[Tool], ...] = (Pip, Npm, Github, Gitlab)
 _PRINT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from bot_bottle.gates.egress.tools.registry import print_secret; print_secret()"
 )
@@ -27,23 +25,17 @@ def tool(name: str) -> Tool | None:
 
 
 def result(name: str, settings: Settings) -> PresetResult:
-    """Rules for GET and HEAD on the registries' hosts, and for each secret a credential that reads it again when it is needed."""
-    rules = [
-        Rule(
-            host=one.host,
-            ports=(one.port,),
-            scheme=one.scheme,
-            methods=FETCH,
-            websocket=False,
-            where=f"preset {name} ({one.says})",
-        )
-        for one in settings.registries
+    """The rules of the tool for its places, and for each secret a credential that reads it again when it is needed."""
+    asked = tool(name)
+    assert asked is not None
+    rules = [rule for one in settings.registries for rule in asked.rules(one, f"preset {name} ({one.says})")]
+    credentials = [
+        _credential(name, one, asked.credential_methods) for one in settings.registries if one.secret and one.scheme == "https"
     ]
-    credentials = [_credential(name, one) for one in settings.registries if one.secret and one.scheme == "https"]
     return PresetResult(rules=tuple(rules), credentials=tuple(credentials), env=settings.env)
 
 
-def _credential(name: str, one: Registry) -> Credential:
+def _credential(name: str, one: Registry, methods: tuple[str, ...]) -> Credential:
     place = str(Path(bot_bottle.__file__).parent.parent)
     return Credential(
         name=f"{name}-{one.host}-{one.port}",
@@ -52,7 +44,7 @@ def _credential(name: str, one: Registry) -> Credential:
             Target(
                 host=one.host,
                 ports=(one.port,),
-                methods=FETCH,
+                methods=methods,
                 slot="header" if one.format else "basic",
                 name="authorization" if one.format else "",
                 format=one.format or "{value}",

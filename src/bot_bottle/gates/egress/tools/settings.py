@@ -8,11 +8,12 @@ from urllib.parse import unquote, urlsplit
 from bot_bottle.errors import BottleError
 from bot_bottle.host.run import Command, CouldNotRun, Run, plain_env
 from bot_bottle.manifest.names import canonical_host
-from bot_bottle.manifest.spec import Scheme
+from bot_bottle.manifest.spec import Rule, Scheme
 from bot_bottle.record import dataclass, field
 
 DEFAULT_PORT: dict[str, int] = {"https": 443, "http": 80}
 ASK_TIMEOUT_S = 30.0
+FETCH = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +66,15 @@ class Tool(ABC):
     @abstractmethod
     def read(self, answer: str) -> Settings:
         """What they come to."""
+
+    def rules(self, one: Registry, where: str) -> tuple[Rule, ...]:
+        """What is let through to one place: packages come in. Publishing one needs a rule of its own."""
+        return (Rule(host=one.host, ports=(one.port,), scheme=one.scheme, methods=FETCH, websocket=False, where=where),)
+
+    @property
+    def credential_methods(self) -> tuple[str, ...]:
+        """The methods of requests that carry the secret; none means every one."""
+        return FETCH
 
 
 def registry_at(url: str, *, says: str) -> Registry | None:

@@ -1,0 +1,134 @@
+"""What a GraphQL request does: the root fields of its mutations. Pure; the text is the bottle's.
+
+Reads just as much of the language (GraphQL specification, October 2021, section 2) as it takes to find them. What it cannot
+follow is refused: a fragment at the root of a mutation, or a query that only the server knows (persisted queries).
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from bot_bottle.errors import Refused
+
+_TOKEN = re.compile(
+    r'"""(?:[^"\\]|\\"""|\\|"(?!""))*"""|"(?:[^"\\\n\r]|\\.)*"|#[^\n\r]*|\.\.\.|[_A-Za-z][_0-9A-Za-z]*|-?[0-9][0-9.eE+-]*|[!$&()\[\]{}:=@|]|[\s,\ufeff]+'
+)
+
+MOST_OPERATIONS = 50
+
+SAFE_MUTATIONS = frozenset((
+    # GitHub: issues, comments, discussions, labels, reviews, and pull requests short of merging.
+    "createissue", "updateissue", "closeissue", "reopenissue", "addcomment", "updateissuecomment", "addlabelstolabelable",
+    "removelabelsfromlabelable", "addassigneestoassignable", "removeassigneesfromassignable", "addreaction", "removereaction",
+    "createpullrequest", "updatepullrequest", "closepullrequest", "reopenpullrequest", "convertpullrequesttodraft",
+    "markpullrequestreadyforreview", "requestreviews", "addpullrequestreviewcomment", "addpullrequestreviewthreadreply",
+    "updatepullrequestreviewcomment", "resolvereviewthread", "unresolvereviewthread", "adddiscussioncomment", "creatediscussion",
+    "addprojectv2itembyid", "updateprojectv2itemfieldvalue", "linkprojectv2torepository", "minimizecomment",
+    # GitLab: likewise.
+    "issuesetconfidential", "issuesetduedate", "issuesetassignees", "issuesetlabels", "issuesetweight", "issuesetlocked",
+    "discussiontoggleresolve", "awardemojiadd",
+    "awardemojiremove", "awardemojitoggle", "mergerequestcreate", "mergerequestupdate", "mergerequestsetlabels",
+    "mergerequestsetassignees", "mergerequestsetdraft", "mergerequestsetreviewers", "mergerequestsetmilestone",
+    "workitemcreate", "workitemupdate", "todomarkdone", "todocreate",
+))  # fmt: skip
+"""Mutations that make no commit, merge and approve nothing, and touch no hook, key or secret; in small letters. Comments
+on GitLab are not among them: a line like /merge in one is an order that it carries out."""
+
+
+def mutations(content: bytes) -> list[str]:
+    """The root fields of every mutation in a request's JSON, one object or a list of them. Refused when it cannot be read."""
+    try:
+        parsed: Any = json.loads(content, object_pairs_hook=_once)  # Any: JSON
+    except (ValueError, RecursionError):
+        raise Refused("The GraphQL request is not JSON.") from None
+    found: list[str] = []
+    for one in parsed if isinstance(parsed, list) else (parsed,):
+        if not isinstance(one, dict) or not isinstance(one.get("query"), str):
+            raise Refused("The GraphQL request has no query of its own.")
+        found += root_fields(one["query"])
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
+    """An object in which each key stands once: of two, servers take the one or the other."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise Refused("The GraphQL request has a key twice.")
+    return made
+
+
+def root_fields(document: str) -> list[str]:
+    """The root fields of the mutations of one document."""
+    tokens = list(_tokens(document))
+    found: list[str] = []
+    at, count = 0, 0
+    while at < len(tokens):
+        kind = tokens[at]
+        count += 1
+        if count > MOST_OPERATIONS:
+            raise Refused("The GraphQL request has too many operations.")
+        start = at
+        while start < len(tokens) and tokens[start] != "{":
+            start = _behind(tokens, start) if tokens[start] in {"(", "["} else start + 1
+        end = _behind(tokens, start)
+        if kind == "mutation":
+            found += _fields(tokens[start + 1 : end - 1])
+        elif kind not in {"query", "subscription", "fragment", "{"}:
+            raise Refused("The GraphQL request holds something that is no operation.")
+        at = end
+    return found
+
+
+def _tokens(document: str) -> Iterator[str]:
+    at = 0
+    while at < len(document):
+        match = _TOKEN.match(document, at)
+        if match is None:
+            raise Refused("The GraphQL request cannot be read.")
+        at = match.end()
+        token = match.group()
+        if not (token.isspace() or token[0] in ",#\ufeff") and token.strip("\ufeff, \t\r\n"):
+            yield token
+
+
+_PAIRS = {"{": "}", "(": ")", "[": "]"}
+
+
+def _behind(tokens: list[str], at: int) -> int:
+    """The place behind what is bracketed from here."""
+    waiting: list[str] = []
+    while at < len(tokens):
+        token = tokens[at]
+        if token in _PAIRS:
+            waiting.append(_PAIRS[token])
+        elif token in _PAIRS.values() and (not waiting or waiting.pop() != token):
+            raise Refused("The brackets of the GraphQL request do not match.")
+        at += 1
+        if not waiting:
+            return at
+    raise Refused("The brackets of the GraphQL request do not match.")
+
+
+def _fields(words: list[str]) -> Iterator[str]:
+    """Field names of one selection set; an alias is not a name."""
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word == "...":
+            raise Refused("A mutation of the GraphQL request begins with a fragment.")
+        if word in _PAIRS:
+            at = _behind(words, at)
+        elif word == "@":
+            at += 2
+        elif at + 2 < len(words) and words[at + 1] == ":":
+            yield words[at + 2]
+            at += 3
+        else:
+            yield word
+            at += 1
+
+
+def unsafe(content: bytes) -> str:
+    """The first mutation that is not known to be safe, or nothing. Refused when the request cannot be read."""
+    return next((name for name in mutations(content) if name.lower() not in SAFE_MUTATIONS), "")
