@@ -11,8 +11,8 @@ from typing import Any
 
 from bot_bottle.bottles.status import is_kept, slugs
 from bot_bottle.errors import BadUsage, BottleError
-from bot_bottle.gates.control import ASK_TIMEOUT_S
-from bot_bottle.gates.control import ask as ask_gate
+from bot_bottle.gates.ask import ASK_TIMEOUT_S
+from bot_bottle.gates.ask import ask as ask_gate
 from bot_bottle.host import paths
 from bot_bottle.host.plain import plain
 from bot_bottle.record import asdict, dataclass

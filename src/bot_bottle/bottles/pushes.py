@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bot_bottle.bottles.asks import who
 from bot_bottle.bottles.status import is_kept, read_status, slugs
 from bot_bottle.errors import BadUsage, BottleError
-from bot_bottle.gates.control import ask as ask_gate
+from bot_bottle.gates.ask import ask as ask_gate
 from bot_bottle.gates.git_gate.hold import Hold, Holds
 from bot_bottle.gates.git_gate.records import HIDDEN_REFS, RefUpdate
 from bot_bottle.host import paths

@@ -16,7 +16,7 @@ from bot_bottle.bottles.asks import socket_of, who
 from bot_bottle.bottles.secrets import read_secrets, system_keyring
 from bot_bottle.bottles.start import complete
 from bot_bottle.errors import BottleError
-from bot_bottle.gates.control import ask as ask_gate
+from bot_bottle.gates.ask import ask as ask_gate
 from bot_bottle.gates.dlp.plan import plan_dlp
 from bot_bottle.gates.egress.plan import EgressPlan, connect_from, credential_from, plan_egress, rule_from, upstream_from
 from bot_bottle.gates.egress.presets import resolve_presets

@@ -15,7 +15,7 @@ from bot_bottle.bottles.events import Event, read_events
 from bot_bottle.bottles.listing import has_unlanded_work, list_bottles
 from bot_bottle.bottles.status import Status
 from bot_bottle.errors import BottleError
-from bot_bottle.gates.control import ask as ask_gate
+from bot_bottle.gates.ask import ask as ask_gate
 from bot_bottle.host import paths
 from bot_bottle.host.plain import plain
 from bot_bottle.record import dataclass, field, replace

@@ -16,7 +16,7 @@ from wire import HOST, WAIT_S, Echo, Scene, allow, read_answer
 
 from bot_bottle.bottles.idle import start_bundle
 from bot_bottle.errors import BottleError
-from bot_bottle.gates.control import ask
+from bot_bottle.gates.ask import ask
 from bot_bottle.gates.events import LOG_LIMIT
 from bot_bottle.guest import frames
 

@@ -83,7 +83,7 @@ for path in HOST_PATHS:
     try_socket(socket.AF_UNIX, path, path)
 
 for top in ("/run", "/tmp", "/var", "/home", "/work", "/root", "/etc", "/dev", "/opt", "/srv", "/mnt"):
-    for folder, _, names in os.walk(top):
+    for folder, _below, names in os.walk(top):
         for name in names:
             path = os.path.join(folder, name)
             try:
