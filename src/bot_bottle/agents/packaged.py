@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot_bottle.agents.base import AgentProvider, Installed, Provisioning
+from bot_bottle.agents.base import DOCKERFILES, AgentProvider, Installed, Provisioning
 from bot_bottle.agents.npm import Release, find, install, program_path, this_platform
 from bot_bottle.agents.supervised import standing_prompt
 from bot_bottle.errors import BottleError
@@ -85,6 +85,10 @@ class FromNpm(Packaged, ABC):
     def install(self, cache: Path) -> Installed:
         """Bring the pinned version into the cache with npm."""
         return install(self.release, cache, system=self.system, host=os.environ)
+
+    def dockerfile(self) -> Path:
+        """A script needs an image with node."""
+        return DOCKERFILES / "node.Dockerfile" if self.release.on(self.system).is_script else super().dockerfile()
 
     def start(self) -> tuple[str, ...]:
         """The start of the command: the program, behind node where it is a script."""

@@ -1,5 +1,5 @@
-# The image in which agents are at home: a shell, git, search tools, Python, certificates. The agent itself is not in it: the backend
-# brings the pinned program in, read-only, so that this image serves every version.
+# The image in which agents are at home: a shell, git, search tools, Python, certificates. The agent itself is not in it: the
+# backend brings the pinned program in, read-only, so that this image serves every version.
 #
 # BASE is any Debian, Ubuntu, Alpine, Fedora, Arch or SUSE image: a mirror's, or one that was imported by hand.
 # packages.sh and roots.pem are laid beside this file: the installer, and the certificates that the host trusts.
