@@ -4,6 +4,7 @@ Everything in the request is the bottle's. Nothing is acknowledged before the up
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from bot_bottle.gates.git_gate import pktline
 from bot_bottle.gates.git_gate.check import check_push
 from bot_bottle.gates.git_gate.forward import forward
 from bot_bottle.gates.git_gate.hold import Hold, Holds
-from bot_bottle.gates.git_gate.http import Answer, BadRequest, Body
+from bot_bottle.gates.git_gate.http import Answer, BadRequest, Body, Gone
 from bot_bottle.gates.git_gate.journal import Journal
 from bot_bottle.gates.git_gate.mirror import Mirror
 from bot_bottle.gates.git_gate.pktline import DATA, FLUSH, PROGRESS, Command, Push, Result
@@ -123,6 +124,12 @@ class Pusher:
         await answer.write(_said(lines) + b"".join(pktline.band(DATA, report)) + FLUSH if band else report)
         await answer.end()
 
+    async def close(self) -> None:
+        """End what is under way."""
+        for task in tuple(self._work):
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+
     def _start(self, work: Coroutine[Any, Any, bytes]) -> "asyncio.Task[bytes]":  # Any: a coroutine's own business
         """As a task of its own: a client that goes away does not stop a push half way."""
         task = asyncio.create_task(work)
@@ -147,15 +154,15 @@ class Pusher:
                     for row in fault.splitlines():
                         say(row)
                     self._tell("deny", push.commands, findings=[{"rule": "pack", "where": "the pack"}])
-                    results = [Result(ref=one.ref, why="the pack is not taken") for one in push.commands]
-                    return pktline.report(results, unpack="index-pack failed", second=second)
+                    return _all(push, "the pack is not taken", unpack="index-pack failed", second=second)
                 results = await self._judge(push, quarantine, say)
                 return pktline.report(results, unpack="ok", second=second)
             except BottleError as error:
                 for row in (error.what, *error.facts):
                     say(self.mirror.scrubbed(row))
-                results = [Result(ref=one.ref, why="the gate could not go on") for one in push.commands]
-                return pktline.report(results, unpack="ok", second=second)
+                return _all(push, "the gate could not go on", second=second)
+            except (Gone, BadRequest):
+                return _all(push, "the request broke off", second=second)
             finally:
                 await asyncio.to_thread(quarantine.drop)
 
@@ -165,19 +172,23 @@ class Pusher:
         if late:
             return [Result(ref=one.command.ref, why="fetch first") for one in wanted]
         updates = [one.update for one in wanted]
+        began = time.monotonic()
         verdict = await asyncio.to_thread(check_push, self.mirror.path, updates, self.rules, git=quarantine, scan=self._scan())
+        took = round((time.monotonic() - began) * 1000, 1)
         for row in explained(verdict, [one.ref for one in updates]):
             say(row)
         if not isinstance(verdict, Allowed):
             name = "hold" if isinstance(verdict, Held) else "deny"
-            self._tell(name, push.commands, findings=[{"rule": one.rule, "where": one.where} for one in verdict.findings])
+            self._tell(
+                name, push.commands, findings=[{"rule": one.rule, "where": one.where} for one in verdict.findings], check_ms=took
+            )
             why = _first(verdict.findings)
             if isinstance(verdict, Held):
                 hold = await self.review.keep(quarantine, updates, verdict)
                 say(f"It is kept as push {hold.number}: nothing is lost, and nothing has gone on. Go on with other work.")
                 why = f"held for the operator as push {hold.number}"
             return [Result(ref=one.command.ref, why=why) for one in wanted]
-        return await self._forward(push, wanted, quarantine, say)
+        return await self._forward(push, wanted, quarantine, say, check_ms=took)
 
     async def decide(self, id: str, *, approves: bool, by: str, said: str) -> Hold:
         """The operator's word on a held push. BadUsage when the id names none that waits."""
@@ -199,7 +210,9 @@ class Pusher:
             found.append(Wanted(command=command, update=RefUpdate(ref, old, command.new)))
         return found
 
-    async def _forward(self, push: Push, wanted: Sequence[Wanted], quarantine: Quarantine, say: Say) -> list[Result]:
+    async def _forward(
+        self, push: Push, wanted: Sequence[Wanted], quarantine: Quarantine, say: Say, *, check_ms: float
+    ) -> list[Result]:
         updates = [one.update for one in wanted]
         number = self.journal.begin(updates)
         atomic = "atomic" in push.capabilities
@@ -211,7 +224,13 @@ class Pusher:
         if taken:
             await asyncio.to_thread(quarantine.migrate)
             await self._note(taken)
-        self._tell("allow", push.commands, taken=[[one.ref, one.old, one.new] for one in taken], refused=dict(done.refused))
+        self._tell(
+            "allow",
+            push.commands,
+            taken=[[one.ref, one.old, one.new] for one in taken],
+            refused=dict(done.refused),
+            check_ms=check_ms,
+        )
         results = []
         for one in wanted:
             why = done.refused.get(one.update.ref, "")
@@ -244,6 +263,11 @@ class Pusher:
             **more,
         }
         self._record(event)
+
+
+def _all(push: Push, why: str, *, second: bool, unpack: str = "ok") -> bytes:
+    """The report that refuses every command."""
+    return pktline.report([Result(ref=one.ref, why=why) for one in push.commands], unpack=unpack, second=second)
 
 
 async def read_commands(body: Body) -> Push | None:
