@@ -38,18 +38,19 @@ class Journal:
         """Write down what is about to be pushed, on the disk before this returns."""
         self._number += 1
         rows = [[one.ref, one.old, one.new] for one in updates]
-        self._write({"push": self._number, "updates": rows})
+        self._write({"push": self._number, "updates": rows}, at_once=True)
         return self._number
 
     def end(self, number: int, outcome: str) -> None:
-        """Write down that it is over: "taken", "refused" or "lost"."""
+        """Write down that it is over: "taken", "refused" or "lost". Where a crash of the host loses it, the upstream is asked."""
         self._write({"push": number, "outcome": outcome})
 
-    def _write(self, row: dict[str, object]) -> None:
+    def _write(self, row: dict[str, object], *, at_once: bool = False) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.write(descriptor, (json.dumps(row, separators=(",", ":")) + "\n").encode("ascii"))
-            os.fsync(descriptor)
+            if at_once:
+                os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
 

@@ -7,13 +7,13 @@ checked (fsck) as what the bottle sends is.
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bot_bottle.errors import BottleError
 from bot_bottle.gates.git_gate.children import Done, complete
-from bot_bottle.gates.git_gate.records import HIDDEN_REFS
+from bot_bottle.gates.git_gate.records import HIDDEN_REFS, RefUpdate
 from bot_bottle.gates.git_gate.runner import STORE_LIMIT, Git, authorization
 from bot_bottle.manifest.remotes import parse_remote
 
@@ -38,6 +38,7 @@ class Mirror:
         self.lock = asyncio.Lock()
         self._secrets = tuple(one for one in (value, self._header_value(value)) if one)
         self._refreshed = 0.0
+        self._refs: dict[str, str] | None = None
 
     def _header_value(self, value: str | None) -> str:
         if value is None:
@@ -51,11 +52,30 @@ class Mirror:
                 return
             if not (self.path / "HEAD").is_file():
                 await self._make()
+            self._refs = None
             await self._fetch()
+            self._refs = None
             self._refreshed = time.monotonic()
 
+    async def ready(self) -> None:
+        """Make it where it is not there yet. What is pushed is leased, so that an older view of the upstream does no harm;
+        the operator's own repository is quick to look at, and there branches come and go."""
+        if self.row["path"] is not None or not (self.path / "HEAD").is_file():
+            await self.refresh()
+
     async def refs(self) -> dict[str, str]:
-        """Its refs, those that are the gate's own left out."""
+        """Its refs, those that are the gate's own left out. Nobody but this gate changes them."""
+        if self._refs is None:
+            self._refs = await self._read_refs()
+        return dict(self._refs)
+
+    async def set_refs(self, updates: Sequence[RefUpdate]) -> None:
+        """What the upstream has now, so that the next fetch sees it at once."""
+        rows = [f"delete {one.ref}\n" if one.deletes else f"update {one.ref} {one.new}\n" for one in updates]
+        self._refs = None
+        await self.inside("update-ref", "--stdin", stdin="".join(rows).encode())
+
+    async def _read_refs(self) -> dict[str, str]:
         done = await self.inside("for-each-ref", "--format=%(objectname) %(refname)")
         found = {match[2]: match[1] for match in map(_REF.fullmatch, done.stdout.decode().splitlines()) if match}
         return {name: value for name, value in found.items() if not name.startswith(f"{HIDDEN_REFS}/")}

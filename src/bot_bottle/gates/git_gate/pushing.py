@@ -28,6 +28,9 @@ COMMANDS_LIMIT = 1024
 """Commands in one push that are read at all; how many are allowed is a rule."""
 
 KEEPALIVE_S = 5.0
+STALE = "stale info"
+"""What git says when a lease does not hold (git-push(1), --force-with-lease)."""
+
 RESULT = "application/x-git-receive-pack-result"
 Say = Callable[[str], None]
 
@@ -77,7 +80,7 @@ class Pusher:
 
     async def advertise(self) -> bytes:
         """What a push begins with."""
-        await self.mirror.refresh()
+        await self.mirror.ready()
         await self._settle()
         refs = await self.mirror.refs()
         rows, known = shown_refs(refs, own=self.mirror.own, maps=self.mirror.row["maps"])
@@ -224,6 +227,9 @@ class Pusher:
         if taken:
             await asyncio.to_thread(quarantine.migrate)
             await self._note(taken)
+        if any(why == STALE for why in done.refused.values()):
+            await self.mirror.refresh(at_once=True)
+            say("The upstream has moved since the gate last looked; it has looked now. Fetch, then push again.")
         self._tell(
             "allow",
             push.commands,
@@ -249,8 +255,7 @@ class Pusher:
 
     async def _note(self, taken: Sequence[RefUpdate]) -> None:
         """What the upstream has now, in the mirror as well, so that the next fetch sees it at once."""
-        rows = [f"delete {one.ref}\n" if one.deletes else f"update {one.ref} {one.new}\n" for one in taken]
-        await self.mirror.inside("update-ref", "--stdin", stdin="".join(rows).encode())
+        await self.mirror.set_refs(taken)
 
     def _tell(self, verdict: str, commands: Sequence[Command], **more: Any) -> None:  # Any: JSON
         rows = [[plain(one.ref, limit=200), one.old, one.new] for one in commands[:64]]
