@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import standin
+from engine import engine_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = ROOT / "examples" / "demo" / "repository"
@@ -32,7 +33,7 @@ class Operator:
     def env(self, **more: str) -> dict[str, str]:
         """An environment built for this operator: no agent's variables of whoever runs the tests."""
         kept = {name: value for name, value in os.environ.items() if name in PASSED or name.upper().startswith(("PIP_", "NPM_"))}
-        fixed = {"HOME": str(self.home), "PYTHONPATH": str(ROOT / "src"), "TERM": "xterm-256color"}
+        fixed = {"HOME": str(self.home), "PYTHONPATH": str(ROOT / "src"), "TERM": "xterm-256color", **engine_variables()}
         return kept | fixed | self.environment | more
 
     def bot_bottle(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":

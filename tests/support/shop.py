@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import engine_variables
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -23,6 +25,7 @@ class Shop:
             "HOME": str(self.home),
             "PYTHONPATH": str(ROOT / "src"),
             "TERM": "xterm-256color",
+            **engine_variables(),
         } | more
 
     def argv(self, *words: str) -> list[str]:
