@@ -17,10 +17,17 @@ IN_MEMORY = ("tmp", "run", "dev/shm")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watch:
-    """The bottle whose first process has this number on the host."""
+    """The bottle whose first process has this number on the host.
+
+    With another kernel, `engine` of the host's processes are that kernel's, and each process inside is `each` of the others; its
+    files in memory are part of its own memory then, not a file system of the host (`has_own_files` false).
+    """
 
     limits: LimitPlan
     first: int
+    engine: int = 0
+    each: int = 1
+    has_own_files: bool = True
 
     def breach(self) -> str | None:
         """Which limit the bottle is over, as the reason of its end; None while it keeps them."""
@@ -28,11 +35,13 @@ class Watch:
         if memory is None and most is None:
             return None
         members = tuple(descendants(self.first, parents()))
-        if most is not None and len(members) > most:
-            return f"it ran {len(members)} processes, and its limit is {most}"
-        if memory is None or resident(members) + in_files(self.first) <= memory:
+        running = (len(members) - self.engine) // self.each
+        if most is not None and running > most:
+            return f"it ran {running} processes, and its limit is {most}"
+        files = in_files(self.first) if self.has_own_files else 0
+        if memory is None or resident(members) + files <= memory:
             return None
-        used = proportional(members) + in_files(self.first)  # exact, but a hundred times slower: shared pages counted once
+        used = proportional(members) + files  # exact, but a hundred times slower: shared pages counted once
         return f"it used {used // MIB} MiB of memory, and its limit is {memory // MIB} MiB" if used > memory else None
 
 

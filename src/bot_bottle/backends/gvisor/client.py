@@ -24,6 +24,12 @@ OLDEST = 20240513
 
 EVERYBODYS = ("/tmp", "/dev/shm")  # noqa: S108  # the bottle's own
 CAPABILITY_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
+OWN_ID = 65532
+"""The user of the portal (guest/portal_c/user.c) and the forwarder: no command can look into them or signal them."""
+
+FIRST_CAPABILITIES = ("CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP")
+"""What the first process gets, of gVisor's kernel and not the host's: to become that user, to start commands as another, and to
+signal them. Commands hold none."""
 
 
 def config(plan: GvisorPlan) -> dict[str, Any]:  # Any: JSON
@@ -50,11 +56,11 @@ def specification(
         "ociVersion": "1.1.0",
         "process": {
             "terminal": False,
-            "user": {"uid": 0, "gid": 0},  # the only one that rootless runsc maps; the portal takes another number
+            "user": {"uid": 0, "gid": 0},  # whom files of the host's user belong to: rootless runsc maps nobody else
             "args": list(argv),
             "env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
             "cwd": "/",
-            "capabilities": {name: [] for name in CAPABILITY_SETS},
+            "capabilities": {name: list(FIRST_CAPABILITIES) for name in CAPABILITY_SETS},
             "rlimits": [{"type": "RLIMIT_NOFILE", "soft": OPEN_FILES, "hard": OPEN_FILES}],
             "noNewPrivileges": True,
         },
@@ -68,7 +74,7 @@ def specification(
 def first_words(plan: GvisorPlan) -> tuple[str, ...]:
     """The first process: the forwarder, which becomes the portal once it listens."""
     relays = (f"{GATE_PORTS[gate]}={GATES}/{gate}" for gate in plan.gates)
-    return (FORWARDER, *relays, "--", PORTAL, str(CONTROL))
+    return (FORWARDER, "--user", str(OWN_ID), *relays, "--", PORTAL, str(CONTROL))
 
 
 def mount_entry(mount: Mounted) -> dict[str, Any]:  # Any: JSON

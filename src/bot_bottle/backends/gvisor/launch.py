@@ -25,6 +25,8 @@ LOG = "runsc.log"
 GROUPS = "groups"
 BACKLOG = 1024
 END_TIMEOUT_S = 5.0
+ENGINE, EACH = 6, 2
+"""Of the host's processes, those that are gVisor itself, and those for each process inside (systrap; counted at 2, 22 and 62)."""
 
 
 @contextlib.contextmanager
@@ -48,7 +50,7 @@ def launch(plan: GvisorPlan, link: BundleLink) -> Iterator[RunningBottle]:
         join_groups((process.pid,))  # before it has started anybody: what it starts is in the groups too
         _begin(plan, control, process)
         _bind_to_cores(plan, process.pid)
-        watch = Watch(limits=plan.limits, first=process.pid)
+        watch = Watch(limits=plan.limits, first=process.pid, engine=ENGINE, each=EACH, has_own_files=False)
         yield PortalBottle(plan, control=control, process=process, alive=alive, breach=watch.breach, relays_terminals=True)
 
 
@@ -66,13 +68,13 @@ def gate_sockets(plan: GvisorPlan, link: BundleLink) -> Iterator[None]:
 
 
 def listen(path: Path) -> socket.socket:
-    """A listening socket that only its owner may connect to, also where the path is over 107 bytes (unix(7))."""
+    """A listening socket in a folder that only its owner can reach, also where the path is over 107 bytes (unix(7))."""
     path.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(f"/proc/self/fd/{folder}/{path.name}")
-        path.chmod(0o600)
+        path.chmod(0o666)  # the folder is private; inside, another user connects
         listener.listen(BACKLOG)
     except OSError:
         listener.close()

@@ -39,7 +39,7 @@ def prepare(shared: BottlePlan) -> GvisorPlan:
         memory_files=memory_files(shared.spec.limits),
     )
     make_mount_points(root, own, mounts)
-    make_private_folder(own / "gates")
+    make_private_folder(own / "gates").chmod(0o755)  # the stage dir around it is private
     limits = limits_of(shared, usable_groups())
     return GvisorPlan(
         **field_values(shared),

@@ -2,10 +2,11 @@
  * The guest forwarder: listens on 127.0.0.1 inside a bottle whose kernel is not the host's, and relays each connection to a
  * Unix socket, one for each port. Nothing else: it reads no file, no environment, no name, and no byte that it passes on.
  *
- *     forwarder [--ready-fd N] PORT=PATH... [-- COMMAND ARGUMENT...]
+ *     forwarder [--ready-fd N] [--user NUMBER] PORT=PATH... [-- COMMAND ARGUMENT...]
  *     forwarder --die-with PARENT -- COMMAND ARGUMENT...
  *
- * With a COMMAND it becomes that command once the ports listen, so it may be the first process; a child of its own relays.
+ * With a COMMAND it becomes that command once the ports listen, so it may be the first process; a child of its own relays, as the
+ * user of that NUMBER and without capabilities.
  * What is written to the descriptor N, which is closed then, says that the ports listen. With PARENT, the number of the process
  * that started it, the command ends when that one does (PR_SET_PDEATHSIG), also when it has ended already.
  *
@@ -16,6 +17,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -24,6 +26,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -39,6 +42,7 @@ enum {
     CONNECT_MS = 10000,  /* how long a gate's queue may stay full */
     TICK_MS = 50,
     MOST_INHERITED = 1024,
+    CAPABILITY_VERSION = 0x20080522, /* capget(2): version 3, two words */
 };
 
 /* One way of a connection: from one socket to the other. */
@@ -289,6 +293,15 @@ static void become(char **command) {
     stop(errno == ENOENT ? 127 : 126, "cannot run", command[0]);
 }
 
+/* Another user than the commands, so that none of them can look into the relay or end it; and none of what it does not need. */
+static void become_nobody(int user_number) {
+    struct { unsigned version; int process; } head = {CAPABILITY_VERSION, 0};
+    struct { unsigned effective, permitted, inheritable; } none[2] = {{0, 0, 0}, {0, 0, 0}};
+    unsigned user = (unsigned)user_number;
+    if (user_number > 0 && (setgroups(0, NULL) || setresgid(user, user, user) || setresuid(user, user, user))) stop(1, "cannot change", "user");
+    if (syscall(SYS_capset, &head, none)) stop(1, "cannot drop", "capabilities");
+}
+
 static int is_own(int descriptor) {
     for (int port = 0; port < port_count; port++)
         if (descriptor == ports[port].listener) return 1;
@@ -296,7 +309,7 @@ static int is_own(int descriptor) {
 }
 
 /* The relaying child of a first process: an orphan, so that the command never hears of its end (SIGCHLD). */
-static int is_relay(int ready) {
+static int is_relay(int ready, int user) {
     pid_t child = fork();
     if (child < 0) stop(1, "cannot", "fork");
     if (child > 0) {
@@ -304,6 +317,7 @@ static int is_relay(int ready) {
         return 0;
     }
     setsid();
+    become_nobody(user);
     child = fork();
     if (child != 0) _exit(child < 0);
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -315,20 +329,21 @@ static int is_relay(int ready) {
 }
 
 int main(int count, char **words) {
-    int ready = -1, parent = -1, word = 1;
+    int ready = -1, parent = -1, user = -1, word = 1;
     char **command = NULL;
     for (; word < count && !command; word++) {
         if (!strcmp(words[word], "--")) command = words + word + 1;
         else if (!strcmp(words[word], "--die-with") && word + 1 < count) parent = number_in(words[++word]);
+        else if (!strcmp(words[word], "--user") && word + 1 < count) user = number_in(words[++word]);
         else if (!strcmp(words[word], "--ready-fd") && word + 1 < count) ready = number_in(words[++word]);
         else add_port(words[word]);
     }
-    if (!ready || !parent || (command && !*command) || (!command && !port_count)) stop(2, "usage:", "[--ready-fd N] PORT=PATH... [-- COMMAND...]");
+    if (!ready || !parent || !user || (command && !*command) || (!command && !port_count)) stop(2, "usage:", "[--ready-fd N] PORT=PATH... [-- COMMAND...]");
     if (parent > 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != parent)) stop(1, "its parent", "has ended");
     if (!port_count) become(command);
     poller = epoll_create1(EPOLL_CLOEXEC);
     for (int port = 0; port < port_count; port++) listen_on(port);
-    if (!command || is_relay(ready)) {
+    if (!command || is_relay(ready, user)) {
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         tell_ready(ready);
         serve();

@@ -89,6 +89,10 @@ void become(const struct value *message, const int *streams, int count) {
     const char *folder = json_text(message, "cwd");
     char **argv = words(json_member(message, "argv")), **env = words(json_member(message, "env"));
     if (take_streams(streams, count)) _exit(CANNOT_EXECUTE);
+    if (become_user()) {
+        complain("the agent's user: ", strerror(errno));
+        _exit(CANNOT_EXECUTE);
+    }
     if (!argv || !argv[0] || !env) {
         complain("the command", ": it holds a NUL, or is no command");
         _exit(CANNOT_EXECUTE);

@@ -118,9 +118,12 @@ static void start(struct frame *frame) {
     }
     struct winsize size = {.ws_row = (unsigned short)json_number(message, "rows", 24),
                            .ws_col = (unsigned short)json_number(message, "cols", 80)};
-    if (has_terminal && openpty(&controlling, &terminal, NULL, NULL, &size)) {
+    if (has_terminal && (openpty(&controlling, &terminal, NULL, NULL, &size) || give_to_user(terminal))) {
+        int why = errno;
+        if (controlling >= 0) close(controlling);
+        if (terminal >= 0) close(terminal);
         free(made);
-        return refuse(errno);
+        return refuse(why);
     }
     sigset_t every, before; /* no signal reaches the child before it is ready for one; `become` lets them in */
     sigfillset(&every);
@@ -155,6 +158,7 @@ static void pass_signal(const struct value *message) {
 /* In a child, so that nothing it does stays with process 1; the answers go straight to the keeper. */
 static void probe(struct frame *frame) {
     if (frame->count != 1 || fork()) return;
+    if (become_user()) _exit(1);
     answer(json_member(frame->message, "questions"), frame->descriptors[0]);
     _exit(0);
 }

@@ -26,8 +26,11 @@ void become(const struct value *message, const int *streams, int count) __attrib
 /* From probe.c: the answers to the keeper's questions, as JSON on the channel. */
 void answer(const struct value *questions, int channel);
 
-/* From user.c: goes on as the user of this number in a user namespace of its own, without capabilities. 0, or -1 with errno. */
-int become_user(long long number);
+/* From user.c, with 0, or -1 and errno. The number that commands go by, where they are another user than the portal, who then leaves
+ * user 0 to them; and a child's step to being that user, without capabilities. */
+int leave_user(long long number);
+int become_user(void);
+int give_to_user(int terminal); /* so that it can be opened by its name */
 
 /* From terminals.c: a terminal whose bytes go over the keeper's channel. The portal's own descriptors stay the caller's. */
 struct terminal;

@@ -93,8 +93,7 @@ int seal(const struct value *settings) {
     const struct value *processes = json_member(settings, "processes"), *landlock = json_member(settings, "landlock");
     const struct value *filter = json_member(settings, "filter");
     if (!processes || !landlock) return errno = EINVAL, -1;
-    long long user = json_number(settings, "user", 0);
-    if (user && become_user(user)) return -1;
+    if (leave_user(json_number(settings, "user", 0))) return -1;
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) return -1;
     if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) return -1;
     if (signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
