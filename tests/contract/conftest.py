@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from plans import HeldSockets, shared_plan
@@ -31,6 +32,7 @@ EVERY_BACKEND: tuple[type[Backend], ...] = (Fake, Namespaces, NamespacesByPython
 ENGINES = {
     "docker": "bot_bottle.backends.docker.backend:Docker",
     "gvisor": "bot_bottle.backends.gvisor.backend:Gvisor",
+    "smolmachines": "bot_bottle.backends.smolmachines.backend:Smolmachines",
 }
 """Backends whose engine a script of scripts/engines/ sets up; it then names the one to test in BOT_BOTTLE_TEST_ENGINE."""
 
@@ -44,7 +46,13 @@ def chosen() -> tuple[type[Backend], ...]:
     return (getattr(importlib.import_module(module), name),)
 
 
-@pytest.fixture(params=chosen(), ids=lambda kind: kind.__name__)
+def one_bottle(fixture_name: str, config: pytest.Config) -> Literal["module", "function"]:
+    """Where a start takes half a minute (an emulated processor), the tests that can share a bottle share one."""
+    del fixture_name, config
+    return "module" if os.environ.get("BOT_BOTTLE_TEST_ONE_BOTTLE") else "function"
+
+
+@pytest.fixture(params=chosen(), ids=lambda kind: kind.__name__, scope=one_bottle)
 def backend(request: pytest.FixtureRequest) -> Backend:
     """One backend; skipped with its own reason where it does not work."""
     made: Backend = request.param()
@@ -54,13 +62,13 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return made
 
 
-@pytest.fixture
-def plan(backend: Backend, tmp_path: Path) -> BottlePlan:
+@pytest.fixture(scope=one_bottle)
+def plan(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> BottlePlan:
     """A plan of this backend."""
-    return backend.prepare(shared_plan(tmp_path / "bottles" / "one"))
+    return backend.prepare(shared_plan(tmp_path_factory.mktemp("state") / "bottles" / "one"))
 
 
-@pytest.fixture
+@pytest.fixture(scope=one_bottle)
 def link() -> Iterator[HeldSockets]:
     """Where the sockets go."""
     held = HeldSockets()
@@ -68,7 +76,7 @@ def link() -> Iterator[HeldSockets]:
     held.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope=one_bottle)
 def bottle(backend: Backend, plan: BottlePlan, link: HeldSockets) -> Iterator[RunningBottle]:
     """A running bottle, gone after the test."""
     with backend.launch(plan, link) as running:

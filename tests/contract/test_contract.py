@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plans import ENV, HeldSockets, read_terminal, run_inside, shared_plan, wait
+from plans import ENV, PATIENCE, HeldSockets, read_terminal, run_inside, shared_plan, wait
 
 from bot_bottle.backends.base import Backend, BundleLink, GuestCommand, RunningBottle, Streams, TtySize
 from bot_bottle.errors import BottleError
@@ -168,7 +168,7 @@ def test_closing_the_terminal_hangs_up(bottle: RunningBottle) -> None:
     read_terminal(child, until=b"ready")
     terminal = os.dup(child.fileno())
     child.close()
-    assert select.select([terminal], [], [], 20)[0]
+    assert select.select([terminal], [], [], 20 * PATIENCE)[0]
     assert os.read(terminal, 8) == str(128 + signal.SIGHUP).encode()
     os.close(terminal)
 
@@ -213,7 +213,7 @@ def test_many_commands_at_once_keep_their_codes(bottle: RunningBottle) -> None:
 
 def test_orphans_are_reaped(bottle: RunningBottle) -> None:
     run_inside(bottle, "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do (true &) ; done")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 10 * PATIENCE
     zombies = "for s in /proc/[0-9]*/stat; do cat $s 2>/dev/null; done | grep -c ') Z 1 '"
     while run_inside(bottle, "sh", "-c", zombies).stdout.strip() != b"0":
         assert time.monotonic() < deadline
@@ -235,7 +235,7 @@ def test_gates_sockets_listen_where_the_bundle_can_take_them(bottle: RunningBott
     null = os.open("/dev/null", os.O_RDWR)
     script = f"import socket; socket.create_connection(('127.0.0.1', {port})).sendall(b'from inside')"
     child = bottle.start(command("/usr/bin/python3", "-c", script), Streams(stdin=null, stdout=null, stderr=null))
-    gate.settimeout(20)
+    gate.settimeout(20 * PATIENCE)
     channel, _ = gate.accept()
     assert channel.recv(100) == b"from inside"
     channel.close()
@@ -312,7 +312,7 @@ def test_death_of_the_bottle_is_noticed(bottle: RunningBottle, launch: Callable[
     other = launch("other")
     child = other.start(command("sleep", "100"), SIZE)
     os.kill(other._process.pid, signal.SIGKILL)  # type: ignore[attr-defined]  # from outside, as nobody should
-    assert select.select([other.fileno()], [], [], 20)[0]
+    assert select.select([other.fileno()], [], [], 20 * PATIENCE)[0]
     assert not other.is_alive()
     assert wait(child) == 128 + signal.SIGKILL
     child.close()

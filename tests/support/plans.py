@@ -13,7 +13,7 @@ from bot_bottle.backends.base import BundleLink, Child, GuestCommand, RunningBot
 from bot_bottle.manifest.spec import BottleSpec, Limits, Mount, Workspace, WorkspaceMode
 from bot_bottle.plans.bottle import AgentProvision, BottlePlan, PromptMode
 from bot_bottle.plans.gate import GatePlan, Line, Secret
-from bot_bottle.plans.image import DockerImage
+from bot_bottle.plans.image import DockerImage, ReadyImage, RootFolder
 
 ENV = (("HOME", "/home/agent"), ("LANG", "C.UTF-8"), ("PATH", "/usr/local/bin:/usr/bin:/bin"), ("PLANNED", "a b\n'c'"))
 
@@ -34,10 +34,22 @@ class NoGate(GatePlan):
         return ()
 
 
-def image_of_the_engine() -> DockerImage | None:
-    """The image that an engine's script made for its tests; None on backends that need none."""
-    name = os.environ.get("BOT_BOTTLE_TEST_IMAGE")
+PATIENCE = float(os.environ.get("BOT_BOTTLE_TEST_PATIENCE", "1"))
+"""How much longer everything may take here than on a machine of its own: an emulated processor is ten times slower."""
+
+
+def image_of_the_engine() -> ReadyImage | None:
+    """The image or root folder that an engine's script made for its tests; None on backends that need none."""
+    name, root = os.environ.get("BOT_BOTTLE_TEST_IMAGE"), os.environ.get("BOT_BOTTLE_TEST_ROOT")
+    if root:
+        return RootFolder(folder=Path(root), digest="", origin=root)
     return DockerImage(reference=name, origin=name) if name else None
+
+
+def usual_limits() -> Limits:
+    """Those of a manifest that says nothing; fewer processors where an engine's script knows that they are emulated."""
+    cpus = os.environ.get("BOT_BOTTLE_TEST_CPUS")
+    return Limits(cpus=float(cpus), memory=1024**3) if cpus else Limits()
 
 
 def shared_plan(
@@ -63,7 +75,7 @@ def shared_plan(
             agent="shell",
             backend="namespaces",
             workspace=Workspace(path=place, mode=mode),
-            limits=limits or Limits(),
+            limits=limits or usual_limits(),
             mounts=mounts,
         ),
         stage_dir=stage,
@@ -110,7 +122,7 @@ def wait(child: Child, *, timeout_s: float = 20.0) -> int:
     """The child's exit code; AssertionError when it does not end."""
     poller = select.poll()
     poller.register(child.fileno(), select.POLLIN)
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while (code := child.poll()) is None:
         assert time.monotonic() < deadline, "the command did not end"
         poller.poll(1000)
@@ -137,7 +149,7 @@ def read_terminal(child: Child, *, until: bytes = b"", timeout_s: float = 20.0) 
     """What the terminal prints until `until` appears in it, or until its end."""
     assert child.terminal is not None
     seen = b""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while not until or until not in seen:
         assert time.monotonic() < deadline, f"the terminal printed only {seen!r}"
         if not select.select([child.terminal], [], [], 1.0)[0]:

@@ -12,6 +12,7 @@ import signal
 import socket
 import termios
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ from bot_bottle.host.run import Command, CouldNotRun, Finished, LongCommand, Pro
 
 REPORT_LIMIT = 8
 ANSWERS_LIMIT = 1024 * 1024
+RAW_TIMEOUT_S = 20.0
+RAW_STEP_S = 0.002
+PROBE_TIMEOUT_S = 120.0
+"""The engine's own part of it takes 30 ms, and 20 s under emulation on a busy machine."""
 
 
 class Host:
@@ -116,7 +121,7 @@ class Machine(RunningBottle):
 
     def __init__(self, plan: SmolmachinesBottlePlan, host: Host, keeper: socket.socket, *, run: Run = run) -> None:
         self.plan: SmolmachinesBottlePlan = plan
-        self._host = host
+        self._process = host
         self._keeper = keeper
         self._run = run
         self._number = 0
@@ -139,6 +144,7 @@ class Machine(RunningBottle):
         try:
             termios.tcsetwinsize(controlling, (io.rows, io.cols))
             process = self._spawn(LongCommand(argv=argv, env=env, stdin=slave, stdout=slave, stderr=slave, new_session=True))
+            wait_until_raw(slave, process)
         except BottleError:
             os.close(controlling)
             raise
@@ -152,7 +158,7 @@ class Machine(RunningBottle):
         command = Command(
             argv=exec_words(self.plan, "probe", str(number)),
             env=dict(self.plan.engine.env),
-            timeout_s=timeout_s,
+            timeout_s=max(timeout_s, PROBE_TIMEOUT_S),
             output_limit=ANSWERS_LIMIT,
         )
         try:
@@ -163,11 +169,11 @@ class Machine(RunningBottle):
 
     def fileno(self) -> int:
         """Readable when the machine's process ended."""
-        return self._host.alive
+        return self._process.alive
 
     def is_alive(self) -> bool:
         """Whether the machine's process still runs."""
-        return self._host.poll() is None
+        return self._process.poll() is None
 
     def engine(self, *argv: str, timeout_s: float) -> Finished:
         """One short command of the engine."""
@@ -182,7 +188,7 @@ class Machine(RunningBottle):
 
     def code_of(self, number: int, ended: int | None) -> int:
         """The exit code of a command whose engine process ended. Called from the child's thread."""
-        return code_of(ended or 0, read_report(self.plan.told / str(number)), is_alive=self._host.poll() is None)
+        return code_of(ended or 0, read_report(self.plan.told / str(number)), is_alive=self._process.poll() is None)
 
     def close(self) -> None:
         """The machine is being taken down: end what still speaks to it."""
@@ -200,6 +206,13 @@ class Machine(RunningBottle):
         process = spawn(command)
         self._children = [*(one for one in self._children if one.poll() is None), process]
         return process
+
+
+def wait_until_raw(terminal: int, process: Process) -> None:
+    """Until the engine's process has taken the terminal over: what was typed before, it throws away (termios(3), TCSAFLUSH)."""
+    deadline = time.monotonic() + RAW_TIMEOUT_S
+    while termios.tcgetattr(terminal)[3] & termios.ICANON and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(RAW_STEP_S)
 
 
 def read_report(path: Path) -> str | None:
