@@ -1,0 +1,69 @@
+"""Runs the suites of the smolmachines backend in the KVM host: `suite.py [PYTEST ARGUMENT]...`. Prints as they run.
+
+The job holds this checkout's tree and the programs for inside bottles, compiled here. The guest's clock of patience is longer and
+its machines have one processor, because its own are emulated.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from boot import boot
+from disk import CACHE, ROOT
+
+from bot_bottle.backends.forwarder import forwarder_path, machine_path, portal_path, ready_program
+
+PARTS = ("src", "tests", "examples", "bench", "pyproject.toml")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "unit", "integration", "kvm_host")
+USUAL = ("tests/engines/smolmachines", "tests/contract")
+RESULTS = CACHE / "results"
+
+JOB = """#!/bin/sh
+mkdir -p /job/tree && tar -C /job/tree -xf /job/tree.tar && cd /job/tree || exit 125
+export BOT_BOTTLE_TEST_ENGINE=smolmachines BOT_BOTTLE_TEST_ONE_BOTTLE=1 BOT_BOTTLE_TEST_CPUS=1
+export BOT_BOTTLE_TEST_PATIENCE=8 BOT_BOTTLE_TEST_ROOT=/opt/bottle-image PYTHONDONTWRITEBYTECODE=1
+{commands}
+"""
+
+
+def job(folder: Path, commands: str) -> None:
+    """Fill the job's folder: the tree, the programs, and what to run."""
+    tree = folder / "tree"
+    tree.mkdir()
+    for name in PARTS:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=LEFT_OUT)
+        else:
+            shutil.copy(source, tree / name)
+    inside = tree / "src/bot_bottle/guest"
+    for path, place in ((forwarder_path(), "forwarder/bin"), (machine_path(), "bin"), (portal_path(), "bin")):
+        (inside / place).mkdir(exist_ok=True)
+        shutil.copy(ready_program(path), inside / place / path.name)
+    subprocess.run(("tar", "-C", tree, "-cf", folder / "tree.tar", "."), check=True)
+    shutil.rmtree(tree)
+    script = folder / "run"
+    script.write_text(JOB.format(commands=commands))
+    script.chmod(0o755)
+
+
+def pytest_words(arguments: list[str]) -> str:
+    """One run of pytest in the guest."""
+    words = ("/opt/venv/bin/python", "-m", "pytest", "-v", "-p", "no:cacheprovider", "--durations=10", "--basetemp=/tmp/pt")
+    return " ".join((*words, "--junitxml=/results/junit.xml", *(f"'{one}'" for one in arguments or USUAL)))
+
+
+def main() -> int:
+    """Boot, run, and give the suites' own exit code."""
+    os.environ.setdefault("TMPDIR", str(CACHE))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        job(Path(folder), pytest_words(sys.argv[1:]))
+        return boot(Path(folder), RESULTS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
