@@ -138,7 +138,10 @@ def fill(tree: Path, *, host: Path, bottle: Path, wheelhouse: Path, installed: P
     image = tree / "opt" / "bottle-image"
     image.mkdir()
     run("tar", "-C", image, "--exclude=./dev/*", "-xf", bottle)
-    shutil.copytree(installed, tree / "root/.cache/bot-bottle/agents", symlinks=True)
+    shutil.copytree(installed, tree / "opt/agents", symlinks=True)
+    run("chmod", "-R", "a+rX", tree / "opt/agents")
+    (tree / "root/.cache/bot-bottle").mkdir(parents=True)
+    (tree / "root/.cache/bot-bottle/agents").symlink_to("/opt/agents")
     shutil.copytree(wheelhouse, tree / "opt/wheels")
     run("chroot", tree, "python3", "-m", "venv", "/opt/venv")
     pip = ("/opt/venv/bin/pip", "install", "--quiet", "--no-index", "--no-deps", "--no-warn-script-location")
