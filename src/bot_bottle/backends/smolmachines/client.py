@@ -44,7 +44,17 @@ class Listed:
 
 SIGNS: tuple[tuple[Cause, tuple[str, ...]], ...] = (
     ("no kvm", ("kvm_unavailable", "hypervisor_unavailable", "/dev/kvm", "kvm is not", "kvm access")),
-    ("not ready", ("did not become ready", "connect to agent", "connection closed", "connection refused", "no boot progress")),
+    (
+        "not ready",
+        (
+            "did not become ready",
+            "is not running",
+            "connect to agent",
+            "connection closed",
+            "connection refused",
+            "no boot progress",
+        ),
+    ),
     ("no disk", ("no space left", "os error 28", "disk full", "enospc")),
     ("no memory", ("cannot allocate memory", "os error 12", "out of memory")),
     ("interrupted", ("interrupted",)),

@@ -28,7 +28,7 @@ from bot_bottle.backends.smolmachines.client import (
 from bot_bottle.backends.smolmachines.engine import Engine, ready_engine
 from bot_bottle.backends.smolmachines.journal import note, strike
 from bot_bottle.backends.smolmachines.machine import Host, Machine, settings_of
-from bot_bottle.backends.smolmachines.plan import Door, FromArtifact, SmolmachinesBottlePlan
+from bot_bottle.backends.smolmachines.plan import Door, FromArtifact, NotMade, SmolmachinesBottlePlan
 from bot_bottle.errors import BottleError
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.host.run import Command, Finished, Run, run
@@ -49,6 +49,8 @@ BACKLOG = 1024
 def launch(plan: SmolmachinesBottlePlan, link: BundleLink, *, run: Run = run) -> Iterator[RunningBottle]:
     """A sealed bottle whose gates' sockets are with the bundle."""
     with contextlib.ExitStack() as undo:
+        if isinstance(plan.machine_image, NotMade):
+            raise BottleError("The machine's image is not made yet.", facts=(plan.machine_image.origin,))
         undo.enter_context(placed(plan.placeholders, stage_dir=plan.stage_dir))
         ready_engine(Engine(program=plan.engine.program, version=plan.engine.version, library=plan.engine.library))
         make_private_folder(plan.engine.state)

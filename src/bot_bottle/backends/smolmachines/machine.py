@@ -28,7 +28,9 @@ from bot_bottle.host.run import Command, CouldNotRun, Finished, LongCommand, Pro
 REPORT_LIMIT = 8
 ANSWERS_LIMIT = 1024 * 1024
 RAW_TIMEOUT_S = 20.0
-RAW_STEP_S = 0.002
+BRING_TIMEOUT_S = 120.0
+STEP_S = 0.002
+TRIES = 2
 PROBE_TIMEOUT_S = 120.0
 """The engine's own part of it takes 30 ms, and 20 s under emulation on a busy machine."""
 
@@ -136,14 +138,15 @@ class Machine(RunningBottle):
         argv = exec_words(self.plan, "run", str(number), streams=True, terminal=has_terminal)
         env = dict(self.plan.engine.env)
         if isinstance(io, Streams):
-            process = self._spawn(
-                LongCommand(argv=argv, env=env, stdin=io.stdin, stdout=io.stdout, stderr=io.stderr, new_session=True)
+            command_of_ours = LongCommand(
+                argv=argv, env=env, stdin=io.stdin, stdout=io.stdout, stderr=io.stderr, new_session=True
             )
-            return MachineChild(self, number, process, terminal=None)
+            return MachineChild(self, number, self._bring(command_of_ours, number), terminal=None)
         controlling, slave = pty.openpty()
         try:
             termios.tcsetwinsize(controlling, (io.rows, io.cols))
-            process = self._spawn(LongCommand(argv=argv, env=env, stdin=slave, stdout=slave, stderr=slave, new_session=True))
+            command_of_ours = LongCommand(argv=argv, env=env, stdin=slave, stdout=slave, stderr=slave, new_session=True)
+            process = self._bring(command_of_ours, number)
             wait_until_raw(slave, process)
         except BottleError:
             os.close(controlling)
@@ -188,7 +191,12 @@ class Machine(RunningBottle):
 
     def code_of(self, number: int, ended: int | None) -> int:
         """The exit code of a command whose engine process ended. Called from the child's thread."""
-        return code_of(ended or 0, read_report(self.plan.told / str(number)), is_alive=self._process.poll() is None)
+        told = self.plan.told / str(number)
+        code = code_of(ended or 0, read_report(told), is_alive=self._process.poll() is None)
+        for left in (told, told.with_suffix(".began"), self.plan.given / "commands" / f"{number}.json"):
+            with contextlib.suppress(OSError):
+                left.unlink()
+        return code
 
     def close(self) -> None:
         """The machine is being taken down: end what still speaks to it."""
@@ -202,17 +210,33 @@ class Machine(RunningBottle):
         write_file(self.plan.given / "commands" / f"{self._number}.json", dumps(message), mode=0o644)
         return self._number
 
-    def _spawn(self, command: LongCommand) -> Process:
-        process = spawn(command)
-        self._children = [*(one for one in self._children if one.poll() is None), process]
-        return process
+    def _bring(self, command: LongCommand, number: int) -> Process:
+        """Start the engine's process, and wait until it has brought the command inside; once more when it could not.
+
+        One at a time: with many at once on a busy machine the engine finds some machines not running that are.
+        """
+        began = self.plan.told / f"{number}.began"
+        for _ in range(TRIES):
+            process = spawn(command)
+            deadline = time.monotonic() + BRING_TIMEOUT_S
+            while not os.path.lexists(began) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(STEP_S)
+            if os.path.lexists(began):
+                self._children = [*(one for one in self._children if one.poll() is None), process]
+                return process
+            process.end(grace_s=0.0)
+            if not self.is_alive():
+                break
+        raise BottleError(
+            "The engine could not start the command in the machine.", next="`bot-bottle doctor` looks at the engine."
+        )
 
 
 def wait_until_raw(terminal: int, process: Process) -> None:
     """Until the engine's process has taken the terminal over: what was typed before, it throws away (termios(3), TCSAFLUSH)."""
     deadline = time.monotonic() + RAW_TIMEOUT_S
     while termios.tcgetattr(terminal)[3] & termios.ICANON and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(RAW_STEP_S)
+        time.sleep(STEP_S)
 
 
 def read_report(path: Path) -> str | None:

@@ -225,10 +225,20 @@ static void let_go_of_terminal(void) {
     ioctl(0, TIOCNOTTY);
 }
 
+/* Tells the keeper that the engine has brought the command here. A command that the keeper sent twice runs once. */
+static void begin(const char *number) {
+    char path[PATH_ROOM];
+    snprintf(path, sizeof path, TOLD "/%s.began", number);
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0) give_up(path);
+    close(file);
+}
+
 static int run(const char *number) {
     const struct value *given = settings(), *message = command(number);
     int has_terminal = json_number(message, "terminal", 0) != 0, streams[3] = {0, 1, 2}, status;
     char path[PATH_ROOM];
+    begin(number);
     if (has_terminal) let_go_of_terminal();
     pid_t process = fork();
     if (process < 0) give_up("fork");

@@ -37,6 +37,15 @@ CAPTURED: tuple[tuple[int, str, Cause], ...] = (
         "not ready",
     ),
     (1, "Starting agent VM...\n" + error("SMOLVM_ERROR", "io operation failed: connection closed"), "not ready"),
+    (
+        1,
+        error(
+            "SMOLVM_ERROR",
+            "agent operation failed: connect: machine 'bb-one' is not running. "
+            "Start it with 'smolvm machine start --name bb-one'; if a start is already in progress, retry once it finishes.",
+        ),
+        "not ready",
+    ),
     (1, error("CONFIG_ERROR", "config operation failed: machine status: machine 'x' not found"), "not found"),
     (
         1,
