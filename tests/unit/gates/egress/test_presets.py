@@ -169,3 +169,35 @@ def test_what_opens_another_registry_is_not_used(line: str, tmp_path: Path) -> N
 def test_a_registry_that_is_a_folder_is_no_registry(tmp_path: Path) -> None:
     with pytest.raises(CannotRunHere, match="no registry"):
         resolve(Tools(npm=npm("file:///srv/npm")), tmp_path, "npm")
+
+
+def go(proxy: str, database: str = "sums.example") -> str:
+    """What `go env -json` prints."""
+    return json.dumps({"GOPROXY": proxy, "GOSUMDB": database})
+
+
+@pytest.mark.parametrize(
+    ("said", "hosts"),
+    [
+        (go("https://proxy.example,direct"), ["proxy.example", "sums.example"]),
+        (go("https://a.example|https://b.example/go,off", "off"), ["a.example", "b.example"]),
+        (go("https://a.example", "sums.example+033de0ae+Ac4zctda https://mirror.example/sums"), ["a.example", "mirror.example"]),
+        (go("https://a.example", "sums.example+033de0ae+Ac4zctda"), ["a.example", "sums.example"]),
+        (go("file:///srv/go,https://a.example", ""), ["a.example"]),
+    ],
+)
+def test_go_uses_its_proxies_and_its_database(said: str, hosts: list[str], tmp_path: Path) -> None:
+    found = resolve(Tools(go=said), tmp_path, "go")
+    assert [rule.host for rule in found.rules] == hosts
+
+
+def test_go_inside_asks_the_proxies_and_never_a_version_control_host(tmp_path: Path) -> None:
+    found = resolve(Tools(go=go("https://joe:s3cr3t@a.example/go,direct")), tmp_path, "go")
+    assert dict(found.env)["GOPROXY"] == "https://a.example/go"
+    assert [credential.to[0].host for credential in found.credentials] == ["a.example"]
+    assert "s3cr3t" not in repr(found)
+
+
+def test_go_without_a_proxy_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(CannotRunHere, match="finds no registry"):
+        resolve(Tools(go=go("direct", "off")), tmp_path, "go")

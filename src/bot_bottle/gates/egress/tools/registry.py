@@ -7,13 +7,14 @@ from pathlib import Path
 import bot_bottle
 from bot_bottle.gates.egress.presets import PresetResult
 from bot_bottle.gates.egress.tools.forges import Github, Gitlab
+from bot_bottle.gates.egress.tools.go import Go
 from bot_bottle.gates.egress.tools.npm import Npm
 from bot_bottle.gates.egress.tools.pip import Pip
 from bot_bottle.gates.egress.tools.settings import Registry, Settings, Tool
 from bot_bottle.host.run import run
 from bot_bottle.manifest.spec import Credential, FromCommand, Target
 
-TOOLS: tuple[type[Tool], ...] = (Pip, Npm, Github, Gitlab)
+TOOLS: tuple[type[Tool], ...] = (Pip, Npm, Go, Github, Gitlab)
 _PRINT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from bot_bottle.gates.egress.tools.registry import print_secret; print_secret()"
 )
