@@ -8,7 +8,6 @@ from bot_bottle.record import dataclass
 MARKS: dict[str, tuple[str, ...]] = {
     "pip": ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "uv.lock", "poetry.lock"),
     "npm": ("package.json", "package-lock.json", "pnpm-lock.yaml", "yarn.lock"),
-    "go": ("go.mod", "go.work"),
     "cargo": ("Cargo.toml",),
     "go": ("go.mod",),
     "maven": ("pom.xml", "build.gradle", "build.gradle.kts"),
