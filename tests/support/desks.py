@@ -16,7 +16,7 @@ class Carrier(Adjustable):
     """Keeps the contract of a gate that carries out grants."""
 
     def __init__(self, standing: Standing | None = None, *, refuses: str = "") -> None:
-        self.adjusts = frozenset({"egress", "preset", "credential", "budget", "dlp", "push"})
+        self.adjusts = frozenset({"egress", "preset", "credential", "budget", "dlp"})
         self.held: tuple[Granted, ...] = ()
         self.calls = 0
         self.refused: list[Event] = []

@@ -7,7 +7,7 @@ holds its review token: what has changed since has another id, and the old one i
 import getpass
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot_bottle.bottles.status import is_kept, slugs
 from bot_bottle.errors import BadUsage, BottleError
@@ -16,6 +16,9 @@ from bot_bottle.gates.ask import ask as ask_gate
 from bot_bottle.host import paths
 from bot_bottle.host.plain import plain
 from bot_bottle.record import asdict, dataclass
+
+if TYPE_CHECKING:
+    from bot_bottle.bottles.pushes import HeldPush
 
 Row = dict[str, Any]  # Any: JSON
 
@@ -73,14 +76,20 @@ class Inbox:
 
 def supervised() -> Iterator[str]:
     """The running bottles that have the gate."""
-    yield from (slug for slug in slugs() if (paths.bottle_dir(slug) / "supervise.token").exists() and is_kept(slug))
+    yield from (slug for slug in slugs() if has_gate(slug))
+
+
+def has_gate(slug: str) -> bool:
+    """Whether it runs and has the gate."""
+    return (paths.bottle_dir(slug) / "supervise.token").exists() and is_kept(slug)
 
 
 def read_inbox(only: str | None = None) -> Inbox:
     """The asks and grants of one running bottle, or of all. A bottle that ends meanwhile is left out."""
     asks: list[AskView] = []
     held: list[GrantView] = []
-    for slug in [only] if only else supervised():
+    pushes = held_pushes(only)
+    for slug in _to_ask(only, has_pushes=bool(pushes)):
         try:
             one = read_gate(slug)
         except BottleError:
@@ -89,7 +98,16 @@ def read_inbox(only: str | None = None) -> Inbox:
             continue
         asks += one.asks
         held += one.grants
+    asks += pushes
     return Inbox(asks=tuple(sorted(asks, key=lambda one: one.at)), grants=tuple(sorted(held, key=lambda one: one.at)))
+
+
+def _to_ask(only: str | None, *, has_pushes: bool) -> Iterator[str]:
+    """A bottle that is named and has nothing to show is asked all the same: it says why it cannot answer."""
+    if only is None:
+        yield from supervised()
+    elif has_gate(only) or not has_pushes:
+        yield only
 
 
 def read_gate(slug: str, *, timeout_s: float = ASK_TIMEOUT_S) -> Inbox:
@@ -97,6 +115,39 @@ def read_gate(slug: str, *, timeout_s: float = ASK_TIMEOUT_S) -> Inbox:
     rows = to_gate(slug, {"op": "list"}, timeout_s=timeout_s)
     asks, held = tuple(_ask(slug, row) for row in rows["asks"]), tuple(_grant(slug, row) for row in rows["grants"])
     return Inbox(asks=asks, grants=held)
+
+
+def held_pushes(only: str | None = None) -> list[AskView]:
+    """The pushes that the git gates hold, in the same form: one inbox. Also those of bottles that have ended."""
+    found: list[AskView] = []
+    for slug in [only] if only else slugs():
+        if not (paths.bottle_dir(slug) / "git" / "held").is_dir():
+            continue
+        from bot_bottle.bottles.pushes import held
+
+        found += [_push(one) for one in held(slug, decided_too=True)]
+    return found
+
+
+def _push(one: "HeldPush") -> AskView:
+    hold = one.hold
+    refs = ", ".join(f"{'delete ' if update.deletes else ''}{update.ref}" for update in hold.updates[:8])
+    return AskView(
+        id=one.id,
+        slug=one.slug,
+        number=hold.number,
+        kind="push",
+        state={"waiting": "pending", "taken": "approved", "replaced": "withdrawn"}.get(hold.state, "denied"),
+        title=plain(f"push {refs} to {hold.repository}", limit=400),
+        reason="",
+        at=hold.at,
+        risks=tuple(
+            (plain(one.rule, limit=60), "high", plain(f"{one.where}: {one.why}", limit=300)) for one in hold.findings[:16]
+        ),
+        evidence=(plain(hold.why, limit=300),) if hold.why else (),
+        answered_by=plain(hold.by, limit=80),
+        answer=plain(hold.said, limit=300),
+    )
 
 
 def to_gate(slug: str, request: Row, *, timeout_s: float = ASK_TIMEOUT_S) -> Row:
@@ -150,10 +201,22 @@ def find_ask(text: str) -> AskView:
 def approve(ask: AskView, said: Row, *, host: Mapping[str, str]) -> Row:
     """Give what was shown, or less. `said` has `scope` (once, for, session, always), `seconds`, `narrow` and `answer`.
 
-    What a preset stands for is looked up here, with the tool's own settings on this machine.
+    What a preset stands for is looked up here, with the tool's own settings on this machine. A push is given whole, once.
     """
+    if ask.kind == "push":
+        return _decide_push(ask, approves=True)
     more = preset_rules(str(ask.delta["name"]), host) if ask.kind == "preset" and ask.delta is not None else {}
     return to_gate(ask.slug, {"op": "approve", "id": ask.id.rpartition("/")[2], **more, **said})
+
+
+def _decide_push(ask: AskView, *, approves: bool, said: str = "") -> Row:
+    """The git gate's own decision, by the id that was shown."""
+    from bot_bottle.bottles.pushes import decide, find
+
+    state, answer = decide(find(ask.id), approves=approves, said=said)
+    if approves and state != "taken":
+        raise BottleError(f"The push was approved, and the upstream refused it: {plain(answer, limit=300)}")
+    return {"ok": True, "title": ask.title}
 
 
 def preset_rules(name: str, host: Mapping[str, str]) -> Row:
@@ -189,6 +252,8 @@ def read_narrow(pairs: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON
 
 def deny(ask: AskView, *, reason: str, alternative: str = "") -> Row:
     """Refuse, and tell the agent why."""
+    if ask.kind == "push":
+        return _decide_push(ask, approves=False, said=" ".join(part for part in (reason, alternative) if part))
     return to_gate(ask.slug, {"op": "deny", "id": ask.id.rpartition("/")[2], "reason": reason, "alternative": alternative})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bot_bottle.bottles.asks import AskView, GrantView, Inbox, read_gate
+from bot_bottle.bottles.asks import AskView, GrantView, Inbox, held_pushes, read_gate
 from bot_bottle.bottles.events import Event, read_events
 from bot_bottle.bottles.listing import has_unlanded_work, list_bottles
 from bot_bottle.bottles.status import Status
@@ -122,12 +122,14 @@ def take(*, ended_too: bool = True, now: float | None = None) -> Snapshot:
 
 
 def _inbox(status: Status) -> Inbox:
+    pushes = tuple(held_pushes(status.slug))
     if status.state != "running" or not (paths.bottle_dir(status.slug) / "supervise.token").exists():
-        return Inbox()
+        return Inbox(asks=pushes)
     try:
-        return read_gate(status.slug, timeout_s=ANSWER_S)
+        found = read_gate(status.slug, timeout_s=ANSWER_S)
     except BottleError:
-        return Inbox()
+        return Inbox(asks=pushes)
+    return replace(found, asks=found.asks + pushes)
 
 
 def _view(status: Status) -> BottleView:

@@ -43,7 +43,7 @@ def test_a_delta_becomes_its_line(policy: Path, delta: dict[str, Any], text: str
     assert policy.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("kind", ["credential", "budget", "push"])
+@pytest.mark.parametrize("kind", ["credential", "budget"])
 def test_what_no_policy_gives_is_refused(policy: Path, kind: str) -> None:
     with pytest.raises(Refused, match=kind):
         always.plan_edit({"kind": kind, "name": "x"})

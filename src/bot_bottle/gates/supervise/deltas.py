@@ -33,7 +33,7 @@ METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE",
 _RULE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]*")
 # No character of a glob: where exceptions are kept, names are globs.
 
-LIVE = frozenset({"egress", "credential", "preset", "dlp", "budget", "push"})
+LIVE = frozenset({"egress", "credential", "preset", "dlp", "budget"})
 """Kinds that take effect in the running bottle; the others wait for its next start."""
 
 
@@ -81,14 +81,6 @@ class BudgetDelta:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PushDelta:
-    """A push that the git gate holds."""
-
-    id: str
-    kind: str = "push"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class MountDelta:
     """One more folder of the host, from the next start on."""
 
@@ -107,7 +99,7 @@ class LimitDelta:
     kind: str = "limit"
 
 
-Delta = NetworkDelta | CredentialDelta | PresetDelta | DlpDelta | BudgetDelta | PushDelta | MountDelta | LimitDelta
+Delta = NetworkDelta | CredentialDelta | PresetDelta | DlpDelta | BudgetDelta | MountDelta | LimitDelta
 
 
 def read_delta(asked: Row) -> Delta:
@@ -171,10 +163,6 @@ def _budget(asked: Row) -> BudgetDelta:
     return BudgetDelta(usd=float(usd), tokens=tokens)
 
 
-def _push(asked: Row) -> PushDelta:
-    return PushDelta(id=_word(asked, "id"))
-
-
 def _mount(asked: Row) -> MountDelta:
     path, to, writable = _text(asked, "path"), _text(asked, "to"), asked.get("writable", False)
     for name, value in (("path", path), ("to", to)):
@@ -200,7 +188,6 @@ _READERS: dict[str, tuple[tuple[str, ...], Callable[[Row], Delta]]] = {
     "preset": (("name",), _preset),
     "dlp": (("rule", "host"), _dlp),
     "budget": (("usd", "tokens"), _budget),
-    "push": (("id",), _push),
     "mount": (("path", "to", "writable"), _mount),
     "limit": (("name", "value"), _limit),
 }
@@ -279,8 +266,6 @@ def row_of(delta: Delta) -> dict[str, Any]:  # Any: JSON
         return {"kind": delta.kind, "rule": delta.rule, "host": delta.host}
     if isinstance(delta, BudgetDelta):
         return {"kind": delta.kind, "usd": delta.usd, "tokens": delta.tokens}
-    if isinstance(delta, PushDelta):
-        return {"kind": delta.kind, "id": delta.id}
     if isinstance(delta, MountDelta):
         return {"kind": delta.kind, "path": delta.path, "to": delta.to, "writable": delta.writable}
     return {"kind": delta.kind, "name": delta.name, "value": delta.value}
@@ -309,8 +294,6 @@ def described(delta: Delta) -> str:
     if isinstance(delta, BudgetDelta):
         more = [f"${delta.usd:g}"] if delta.usd else []
         return f"spend {' and '.join([*more, *([f'{delta.tokens} tokens'] if delta.tokens else [])])} more on the model"
-    if isinstance(delta, PushDelta):
-        return f"push what is held as {delta.id}"
     if isinstance(delta, MountDelta):
         return f"{'write' if delta.writable else 'read'} {delta.path} of the host as {delta.to}, from the next start on"
     return f"have {delta.value} as the limit {delta.name}, from the next start on"

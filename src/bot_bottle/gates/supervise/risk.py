@@ -17,7 +17,6 @@ from bot_bottle.gates.supervise.deltas import (
     MountDelta,
     NetworkDelta,
     PresetDelta,
-    PushDelta,
 )
 from bot_bottle.manifest.names import is_address
 from bot_bottle.manifest.spec import Credential, Rule
@@ -165,12 +164,10 @@ def _mount(delta: MountDelta) -> list[Risk]:
     return found
 
 
-def _other(delta: PresetDelta | BudgetDelta | PushDelta | LimitDelta) -> list[Risk]:
+def _other(delta: PresetDelta | BudgetDelta | LimitDelta) -> list[Risk]:
     if isinstance(delta, PresetDelta):
         text = "packages run their own code when they are installed; it stays in the bottle"
         return [Risk(label="new host", level="low", text=text)]
     if isinstance(delta, BudgetDelta):
         return [Risk(label="money", level="medium", text="the model's vendor bills it")]
-    if isinstance(delta, PushDelta):
-        return [Risk(label="write method", level="medium", text="commits of the agent arrive in your repository")]
     return [Risk(label="next start", level="low", text="a running bottle keeps its limits")]

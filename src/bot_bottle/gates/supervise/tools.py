@@ -34,7 +34,8 @@ TOOLS: list[Row] = [
         "request_permission",
         "Ask the operator for one thing that this bottle may not do. Give the arguments of the refusal's hint, and a reason. "
         "Kinds: egress (host, ports, methods, paths), preset (name: pip, npm), credential (name, host, …), dlp (rule, host), "
-        "budget (usd, tokens: how much more), push (id), mount (path, to) and limit (name, value) from the next start on. "
+        "budget (usd, tokens: how much more), mount (path, to) and limit (name, value) from the next start on. "
+        "A push that the git gate holds is before the operator already. "
         "Answers at once with a status: approved, denied, pending (then call await_decision), or unavailable.",
         {
             "kind": {"type": "string", "enum": list(KINDS), "description": "egress when left out"},
@@ -47,7 +48,6 @@ TOOLS: list[Row] = [
             "rule": _TEXT,
             "usd": {"type": "number"},
             "tokens": {"type": "integer"},
-            "id": _TEXT,
             "path": _TEXT,
             "to": _TEXT,
             "writable": {"type": "boolean"},

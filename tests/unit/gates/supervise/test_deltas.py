@@ -17,7 +17,6 @@ GOOD: list[dict[str, Any]] = [
     {"kind": "preset", "name": "npm"},
     {"kind": "dlp", "rule": "aws-access-key", "host": "api.example.com"},
     {"kind": "budget", "usd": 2.5},
-    {"kind": "push", "id": "p7"},
     {"kind": "mount", "path": "/srv/data/set", "to": "/data", "writable": True},
     {"kind": "limit", "name": "memory", "value": "8GiB"},
 ]

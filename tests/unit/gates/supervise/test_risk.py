@@ -43,7 +43,6 @@ TABLE: list[tuple[dict[str, Any], set[str]]] = [
     ({"kind": "mount", "path": "/home/me", "to": "/data"}, {"protected path"}),
     ({"kind": "dlp", "rule": "aws-access-key", "host": "api.example.com"}, {"secret may leave"}),
     ({"kind": "budget", "usd": 5}, {"money"}),
-    ({"kind": "push", "id": "p1"}, {"write method"}),
     ({"kind": "limit", "name": "memory", "value": "8GiB"}, {"next start"}),
 ]
 
