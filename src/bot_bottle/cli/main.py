@@ -16,6 +16,7 @@ VERBS: dict[str, str] = {
     "land": "lifecycle:land",
     "discard": "lifecycle:discard",
     "dashboard": "dashboard:dashboard",
+    "web": "web:web",
     "stop": "lifecycle:stop",
     "rm": "lifecycle:rm",
     "doctor": "doctor:doctor",
