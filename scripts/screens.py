@@ -1,22 +1,26 @@
-"""Draws the pictures of the dashboard in docs/images from records: .venv/bin/python scripts/screens.py
+"""Draws the pictures of the dashboard and the page in docs/images from records: .venv/bin/python scripts/screens.py
 
-They are what Textual draws of the screens themselves, as SVG.
+The dashboard's are what Textual draws of its screens; Chromium makes them PNG, and opens the page in two sizes.
 """
 
 import asyncio
 import os
 import re
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from browser import chromium  # noqa: E402  # the path is set above
 from fake_door import NOW, FakeDoor, Told, ask, bottle, decision, grant, snapshot  # noqa: E402  # the path is set above
 
 from bot_bottle.bottles.starting import Asking, Progress  # noqa: E402
 from bot_bottle.dashboard.app import Dashboard  # noqa: E402
+from bot_bottle.dashboard.web.serve import Page  # noqa: E402
 
 PICTURES = ROOT / "docs" / "images"
 SIZE = (110, 30)
@@ -75,12 +79,11 @@ def door() -> FakeDoor:
     return made
 
 
-async def draw() -> None:
-    """Every screen, one after the other."""
+async def draw(folder: Path) -> None:
+    """Every screen as SVG, one after the other."""
     os.environ["TZ"] = "UTC"
     time.tzset()
     os.chdir("/tmp")  # what the form shows as its folder
-    PICTURES.mkdir(parents=True, exist_ok=True)
     source = door()
     app = Dashboard(source, every_s=3600)
     async with app.run_test(size=SIZE) as pilot:
@@ -89,10 +92,37 @@ async def draw() -> None:
             for _ in range(10):
                 await pilot.pause(0.05)
             picture = app.export_screenshot(title="bot-bottle dashboard")
-            (PICTURES / f"{name}.svg").write_text(FETCHED.sub("", picture))
+            (folder / f"{name}.svg").write_text(FETCHED.sub("", picture))
         assert source.start is not None
         source.start.give_up()
 
 
+def photograph(folder: Path) -> None:
+    """The screens and the page as PNG."""
+    for name, _ in STEPS:
+        width, height = re.findall(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', (folder / f"{name}.svg").read_text())[0]
+        with chromium(folder / name, size=(int(float(width)), int(float(height)) + 140)) as window:
+            window.open((folder / f"{name}.svg").as_uri())
+            window.picture(PICTURES / f"{name}.png")
+    page = Page(door())
+    thread = threading.Thread(target=page.serve)
+    thread.start()
+    for name, size in (("page-phone", (412, 1000)), ("page-wide", (1200, 800))):
+        with chromium(folder / name, size=size) as window:
+            window.open(page.link())
+            window.wait_for("forum.example.com", "#asks")
+            window.picture(PICTURES / f"{name}.png")
+    page.stop()
+    thread.join()
+
+
+def main() -> None:
+    """All pictures."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        asyncio.run(draw(Path(name)))
+        photograph(Path(name))
+
+
 if __name__ == "__main__":
-    asyncio.run(draw())
+    main()
