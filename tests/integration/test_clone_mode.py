@@ -31,16 +31,21 @@ def project(shop: Shop) -> Path:
 
 
 def run(shop: Shop, script: str, *options: str) -> "subprocess.CompletedProcess[bytes]":
-    done = shop.bot_bottle("run", "shell", "-q", "--mode", "clone", "--name", SLUG, *options, "--", "bash", "-ec", script)
+    done = shop.bot_bottle("run", "shell", "--mode", "clone", "--name", SLUG, *options, "--", "bash", "-ec", script)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
 
 def test_an_agent_works_on_a_clone_and_its_branch_is_landed(shop: Shop, project: Path) -> None:
+    commit(project, {".gitignore": "secrets.env\n", "old.txt": "old\n"})
     (project / "uncommitted.txt").write_text("mine\n")
+    (project / "secrets.env").write_text("KEY=value\n")
+    (project / "README.md").write_text("A project, changed.\n")
+    (project / "old.txt").unlink()
     git("branch", "bottle/another/topic", at=project)
     script = """
-        test ! -e uncommitted.txt
+        grep mine uncommitted.txt; grep changed README.md; test ! -e old.txt; test ! -e secrets.env
+        git checkout -q README.md old.txt
         git branch --all | grep -c another && exit 1
         git config user.email
         echo more >> README.md; git commit -qam 'Say more'; git push -q origin HEAD
@@ -52,6 +57,10 @@ def test_an_agent_works_on_a_clone_and_its_branch_is_landed(shop: Shop, project:
     assert not (shop.bottles() / SLUG / "workspace").exists(), "what is pushed is not kept twice"
     assert shop.bot_bottle("log", SLUG).stdout.endswith(b"Say more\n")
     assert b"+more" in shop.bot_bottle("diff", SLUG).stdout
+    assert b"pushed      bottle/test-bottle/main" in done.stderr
+    refused = shop.bot_bottle("land", SLUG)
+    assert b"not committed; nothing was landed" in refused.stderr
+    git("checkout", "--quiet", "README.md", "old.txt", at=project)
     landed = shop.bot_bottle("land", SLUG)
     assert landed.returncode == 0, landed.stderr
     assert (project / "README.md").read_text() == "A project.\nmore\n"
@@ -85,7 +94,7 @@ def test_what_was_not_pushed_is_kept_and_shown(shop: Shop, project: Path) -> Non
 
 
 def test_a_folder_without_a_repository_is_not_cloned(shop: Shop) -> None:
-    done = shop.bot_bottle("run", "shell", "-q", "--mode", "clone", "--", "true")
+    done = shop.bot_bottle("run", "shell", "--mode", "clone", "--", "true")
     assert done.returncode == 121
     assert b"Mode clone needs a git repository" in done.stderr
 

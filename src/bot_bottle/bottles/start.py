@@ -174,7 +174,21 @@ def complete(loaded: Loaded, defaults: AgentDefaults, presets: PresetResult) -> 
     )
     rules = (*spec.egress.rules, *located(presets.rules, lookup), *defaults.rules)
     upstream = replace(spec.egress.upstream, connect=(*defaults.connect, *spec.egress.upstream.connect))
-    return replace(spec, egress=replace(spec.egress, rules=rules, upstream=upstream), credentials=(*spec.credentials, *added))
+    spec = replace(spec, egress=replace(spec.egress, rules=rules, upstream=upstream), credentials=(*spec.credentials, *added))
+    return in_default_mode(spec)
+
+
+def in_default_mode(spec: BottleSpec) -> BottleSpec:
+    """An agent in a git repository works on a clone where nobody says otherwise; a shell on a copy, which starts sooner."""
+    said = dict(spec.decided_by)
+    if "workspace.mode" in said or spec.agent == "shell" or not (spec.workspace.path / ".git").exists():
+        return spec
+    from bot_bottle.gates.git_gate.plan import can_clone
+
+    if not can_clone(spec):
+        return spec
+    said["workspace.mode"] = "a git repository"
+    return replace(spec, workspace=replace(spec.workspace, mode="clone"), decided_by=tuple(said.items()))
 
 
 def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBundle, host: Mapping[str, str]) -> Started:

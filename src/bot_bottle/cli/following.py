@@ -97,8 +97,22 @@ def conclude(plan: BottlePlan, final: Message, *, say: Say) -> int:
     for title, state in seen.asked[-8:]:
         say.labelled("asked", title, state)
     changed = int(final.get("changed", 0))
+    if plan.spec.workspace.mode == "clone":
+        show_pushed(plan, say)
     if changed:
-        what = f"{changed} file{'s' if changed > 1 else ''} in the copy"
+        place = "the clone, not pushed" if plan.spec.workspace.mode == "clone" else "the copy"
+        what = f"{changed} file{'s' if changed > 1 else ''} in {place}"
         say.labelled("changed", f"{what}: `bot-bottle diff {plan.slug}` shows them, `bot-bottle land {plan.slug}` takes them")
     code = final.get("code")
     return code if isinstance(code, int) else int(ExitCode.FAILED)
+
+
+def show_pushed(plan: BottlePlan, say: Say) -> None:
+    """The branches that are in the operator's repository now."""
+    from bot_bottle.bottles.branches import Repository
+
+    branches = Repository(plan.spec.workspace.path, plan.slug).branches()
+    for branch in branches[:8]:
+        say.labelled("pushed", branch.name)
+    if branches:
+        say.labelled("pushed", f"`bot-bottle log {plan.slug}` shows the commits, `bot-bottle land {plan.slug}` takes them")

@@ -52,7 +52,7 @@ OPTIONS = (
         "--mode",
         fills="mode",
         takes="text",
-        help="copy: on a copy (the default); clone: on a clone, its branches come as bottle/NAME/…; bind: in the folder itself.",
+        help="clone: its branches come as bottle/NAME/… (default for agents in a git repository); copy; bind: the folder itself.",
         choices=("copy", "clone", "bind"),
     ),
     _option(

@@ -67,8 +67,9 @@ class WorkspaceSection(Section):
     """The folder on the host; a relative path starts at this file. Default: the folder you stand in, so that a manifest at the
     top of a repository serves its sub-folders too."""
     mode: Mode | None = None
-    """How the folder gets in. `copy` (default): the agent works on a copy, and nothing of yours changes until you take the
-    result. `clone`: on a fresh clone of what is committed, and its branches arrive in your repository through the git gate.
+    """How the folder gets in. `clone` (default for agents in a git repository): the agent works on a fresh clone with your
+    uncommitted changes, without what is ignored, and its branches arrive in your repository through the git gate. `copy` (default
+    otherwise): on a copy of the whole folder, and nothing of yours changes until you take the result.
     `bind`: the agent writes into the folder itself, except for git's hooks and configuration, the folders that
     configure agents, and the manifest."""
 
@@ -445,7 +446,7 @@ class PolicyWorkspace(Section):
     """How workspaces get in."""
 
     mode: Mode | None = None
-    """`copy` (default) or `bind`, for manifests that do not say."""
+    """`copy`, `clone` or `bind`, for manifests that do not say. Default: see `workspace.mode` of a manifest."""
 
 
 class Policy(Common):

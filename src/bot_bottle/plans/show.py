@@ -39,7 +39,7 @@ def preflight_lines(plan: BottlePlan) -> tuple[Line, ...]:
     """What will be true of this bottle, in a user's words, in the order a careful reader asks."""
     spec = plan.spec
     how = {"bind": "shared: changes are made in your folder at once", "copy": "a copy: your folder is not touched"}
-    how["clone"] = "a clone of what is committed: your folder is not touched, branches arrive as bottle/…"
+    how["clone"] = "a clone with your uncommitted changes, without ignored files; its branches arrive as bottle/…"
     lines = [
         Line(label="bottle", text=plan.slug, why=", ".join(spec.origin)),
         *((plan.choice,) if plan.choice is not None else ()),

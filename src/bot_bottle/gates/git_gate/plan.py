@@ -129,6 +129,18 @@ def is_repository(folder: Path) -> bool:
     return (mark / "HEAD").is_file() or (mark.is_file() and not mark.is_symlink())
 
 
+def can_clone(spec: BottleSpec) -> bool:
+    """Whether the workspace is a repository with a commit that the gate may serve, and git is here; a look at files only."""
+    folder = spec.workspace.path / ".git"
+    if not is_repository(spec.workspace.path) or shutil.which("git") is None:
+        return False
+    shared = [mount.host_path for mount in spec.mounts if mount.writable]
+    if any(spec.workspace.path.is_relative_to(one) or one.is_relative_to(spec.workspace.path) for one in shared):
+        return False
+    heads = folder / "refs/heads"
+    return folder.is_file() or (folder / "packed-refs").is_file() or (heads.is_dir() and any(heads.iterdir()))
+
+
 def wanted(spec: BottleSpec) -> Git | None:
     """The git section, with the repository that the operator stands in where none is named."""
     asked = spec.git
