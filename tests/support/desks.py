@@ -15,17 +15,18 @@ NOW = 1_700_000_000.0
 class Carrier(Adjustable):
     """Keeps the contract of a gate that carries out grants."""
 
-    def __init__(self, standing: Standing | None = None, *, refuses: str = "") -> None:
+    def __init__(self, standing: Standing | None = None, *, refuses: str = "", without: frozenset[str] = frozenset()) -> None:
         self.adjusts = frozenset({"egress", "preset", "credential", "budget", "dlp"})
         self.held: tuple[Granted, ...] = ()
         self.calls = 0
         self.refused: list[Event] = []
         self._standing = standing or Standing()
         self._refuses = refuses
+        self._without = without
 
     def adjust(self, granted: Sequence[Granted]) -> None:
-        if self._refuses:
-            raise Refused(self._refuses)
+        if self._refuses or any(one.kind in self._without for one in granted):
+            raise Refused(self._refuses or "This gate cannot do that any more.")
         self.held = tuple(granted)
         self.calls += 1
 
@@ -40,13 +41,20 @@ class Scene:
     """One desk, its carrier, and all that it recorded and saved."""
 
     def __init__(
-        self, *, standing: Standing | None = None, envelope: Envelope | None = None, refuses: str = "", slug: str = "b1"
+        self,
+        *,
+        standing: Standing | None = None,
+        envelope: Envelope | None = None,
+        refuses: str = "",
+        slug: str = "b1",
+        state: State | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
-        self.carrier = Carrier(standing, refuses=refuses)
+        self.carrier = Carrier(standing, refuses=refuses, without=without)
         self.events: list[Event] = []
         self.saved: list[State] = []
         self.told = 0
-        state = State(queue=Queue(), key=slug.encode().ljust(32, b"."))
+        state = state or State(queue=Queue(), key=slug.encode().ljust(32, b"."))
         self.desk = Desk(
             slug, state, gates=(self.carrier,), record=self.events.append, save=self.saved.append, envelope=envelope or Envelope()
         )

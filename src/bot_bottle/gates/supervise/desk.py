@@ -231,6 +231,8 @@ class Desk:
         if late:
             self._keep(replace(self.state, queue=queue))
             self.changed()
+            for ask in late:
+                self._record({"gate": "supervise", "event": "expired", "id": ask.number, "what": ask.title})
 
     @property
     def holding(self) -> tuple[Grant, ...]:
@@ -253,8 +255,16 @@ class Desk:
     # What both rest on.
 
     def start(self) -> None:
-        """Have the gates carry out what is in force."""
-        self._apply(self.state.grants)
+        """Have the gates carry out what is in force from before; what they no longer can is over, and does not stop the rest."""
+        kept: grants.Grants = tuple(one for one in self.state.grants if one.ended)
+        for one in self.holding:
+            try:
+                self._apply((*kept, one))
+                kept = (*kept, one)
+            except BottleError as error:
+                kept = (*kept, replace(one, ended="it cannot be carried out any more"))
+                self._record({"gate": "supervise", "event": "expired", "grant": one.name, "what": one.title, "why": error.what})
+        self._apply(kept)
 
     def _reviewed(self, said: Mapping[str, Any]) -> tuple[Ask, Row]:  # Any: JSON
         """The open ask that was shown to whoever answers. BottleError when it is another one now, or settled."""

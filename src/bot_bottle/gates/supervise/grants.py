@@ -65,6 +65,8 @@ def check_scope(delta: Delta, scope: Scope) -> None:
     """Refused when this kind of delta cannot be given in this way."""
     if delta.kind not in LIVE and scope != "always":
         raise Refused(f"A running bottle cannot get another {delta.kind}: give it always, and it holds from the next start on.")
+    if scope == "once" and delta.kind != "egress":  # only what allows a request is over with it
+        raise Refused(f"A {delta.kind} cannot be given for one request; give it for a time.")
     if delta.kind == "budget" and scope != "session":
         raise Refused(f"A {delta.kind} is given once and for all: use session.")
 

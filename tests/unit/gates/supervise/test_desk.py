@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 from desks import NOW, Scene
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot_bottle.errors import BottleError, Refused
 from bot_bottle.gates.base import Standing
 from bot_bottle.gates.supervise.asks import AGAIN_AFTER_S, EXPIRES_S, NEW_LIMIT, NEW_WINDOW_S, PENDING_LIMIT, REASON_LIMIT
+from bot_bottle.gates.supervise.deltas import NetworkDelta, narrow, read_delta
 from bot_bottle.gates.supervise.desk import Envelope
 from bot_bottle.gates.supervise.state import from_row, to_row
 from bot_bottle.manifest.spec import Credential, FromEnv, Rule, Target
@@ -268,6 +271,22 @@ def test_a_mount_waits_for_the_next_start_and_says_so() -> None:
     assert not scene.carrier.held
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"kind": "credential", "name": "forge", "host": "git.example.com"},
+        {"kind": "dlp", "rule": "aws-access-key", "host": "api.example.com"},
+        {"kind": "preset", "name": "npm"},
+    ],
+)
+def test_only_a_request_can_be_allowed_once(asked: dict[str, Any]) -> None:
+    scene = Scene(standing=STANDING)
+    filed = scene.desk.request({**asked, "reason": "x"}, NOW)
+    assert not isinstance(filed, dict)
+    with pytest.raises(BottleError, match="one request"):
+        scene.desk.approve({"id": scene.id_of(filed.number), "scope": "once"}, NOW)
+
+
 def test_unattended_deny_answers_at_once_and_not_in_silence() -> None:
     scene = Scene(envelope=Envelope(denies=True))
     ask = scene.ask()
@@ -343,6 +362,46 @@ def test_the_denials_that_led_to_it_are_its_evidence() -> None:
     ]
     assert [line for line in scene.ask().evidence if "/v1" in line and line.isprintable()]
     assert not [line for line in scene.ask().evidence if "/v2" in line]
+
+
+def test_a_grant_that_can_no_longer_be_carried_out_is_over_and_the_others_hold() -> None:
+    scene = Scene(standing=STANDING)
+    for asked in ({"host": "a.example.com"}, {"kind": "credential", "name": "forge", "host": "git.example.com"}):
+        filed = scene.desk.request({**asked, "reason": "x"}, NOW)
+        assert not isinstance(filed, dict)
+        scene.desk.approve({"id": scene.id_of(filed.number), "scope": "for", "seconds": 60}, NOW)
+    again = Scene(standing=STANDING, state=scene.desk.state, without=frozenset({"credential"}))
+    again.desk.start()
+    assert [one.row["host"] for one in again.carrier.held] == ["a.example.com"]
+    assert [one.name for one in again.desk.holding] == ["g1"]
+    assert again.kinds() == ["expired"]
+
+
+TEXTS = st.text(max_size=60)
+
+
+@given(one=TEXTS, other=TEXTS)
+def test_two_reasons_that_read_differently_have_two_ids(one: str, other: str) -> None:
+    ids = []
+    for reason in (one, other):
+        scene = Scene()
+        ask = scene.ask(reason=f"x {reason}")
+        ids.append((ask.reason, scene.id_of(ask.number)))
+    assert (ids[0][0] == ids[1][0]) is (ids[0][1] == ids[1][1])
+
+
+@given(methods=st.lists(st.sampled_from(["GET", "POST", "PUT"]), max_size=3), ports=st.lists(st.integers(1, 65535), max_size=3))
+def test_what_is_given_as_less_never_allows_more(methods: list[str], ports: list[int]) -> None:
+    asked = read_delta({"host": "**.example.com", "ports": [443, 8443], "methods": ["GET", "POST"]})
+    wanted = {key: value for key, value in {"methods": methods, "ports": ports}.items() if value}
+    try:
+        less = narrow(asked, wanted)
+    except Refused:
+        return
+    assert isinstance(less, NetworkDelta)
+    assert set(less.rule.methods) <= {"GET", "POST"}
+    assert less.rule.methods
+    assert set(less.rule.ports) <= {443, 8443}
 
 
 def test_everything_survives_being_written_and_read() -> None:
