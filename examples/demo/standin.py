@@ -80,7 +80,8 @@ def turn_for_codex(step: Step, tools: set[str]) -> Turn:
     if "ask" in step:
         name = f"mcp__supervise__{step['ask']}"
         if "exec" in tools:
-            return Turn(say=say, tool="exec", input=f"text(await tools.{name}({step['with']}))")
+            # a call that waits yields after half a minute unless told otherwise
+            return Turn(say=say, tool="exec", input=f"{PATIENTLY}text(await tools.{name}({step['with']}))")
         return Turn(say=say, tool=name, input=json.loads(step["with"]))
     if "run" in step or "read" in step:
         return shell_turn(say, step.get("run") or f"cat -- '{step['read']}'", tools)
@@ -96,6 +97,8 @@ def shell_turn(say: str, command: str, tools: set[str]) -> Turn:
         return Turn(say=say, tool="exec_command", input=asked)
     return Turn(say=say, tool="shell", input={"command": ["bash", "-c", command], "timeout_ms": 240_000})
 
+
+PATIENTLY = '// @exec: {"yield_time_ms": 290000}\n'
 
 RUN_TO_THE_END = r"""// @exec: {"yield_time_ms": 240000}
 let r = await tools.exec_command(%s);
