@@ -301,7 +301,19 @@ def _git(section: GitSection, places: dict[str, Place]) -> GitSaid:
 
 def _upstream_repository(row: GitUpstreamSection, where: str) -> GitUpstream:
     said = row.push or GitPushSection()
-    push = GitPush(refs=tuple(said.refs or ()), force=said.force or "own", tags=bool(said.tags), review=said.review or "auto")
+    push = GitPush(
+        refs=tuple(said.refs or ()),
+        force=said.force or "own",
+        tags=bool(said.tags),
+        review=said.review or "auto",
+        protected=said.protected or "hold",
+        lockfiles=said.lockfiles or "any",
+        authors=tuple(said.authors or ()),
+        sign_off=bool(said.sign_off),
+        signatures=said.signatures or "any",
+        max_file=said.max_file,
+        max_pack=said.max_pack,
+    )
     return GitUpstream(where=where, path=row.path, url=row.url or "", credential=row.credential, push=push)
 
 

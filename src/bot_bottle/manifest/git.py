@@ -6,11 +6,11 @@ from typing import Annotated, get_args
 from pydantic import PlainValidator, WithJsonSchema, model_validator
 
 from bot_bottle.errors import Refused
-from bot_bottle.manifest.fields import Flag, HostFolder, Name, Value, one_line, one_of, text
+from bot_bottle.manifest.fields import Body, Flag, HostFolder, Name, Value, one_line, one_of, text
 from bot_bottle.manifest.mistakes import Wrong
 from bot_bottle.manifest.remotes import parse_remote
 from bot_bottle.manifest.section import Section, Some
-from bot_bottle.manifest.spec import PushForce, PushReview
+from bot_bottle.manifest.spec import Lockfiles, OnProtected, PushForce, PushReview, Signatures
 
 
 def git_url(value: Value) -> str:
@@ -39,6 +39,14 @@ def ref_glob(value: Value) -> str:
     return word
 
 
+def address_glob(value: Value) -> str:
+    """A glob on e-mail addresses."""
+    word = one_line(value)
+    if not re.fullmatch(r"[^\s<>@]+@[^\s<>@]+", word):
+        raise Wrong("not a glob on e-mail addresses", allowed="as *@example.com")
+    return word
+
+
 def protected_path(value: Value) -> str:
     """A glob on paths in a repository, or the word default."""
     word = one_line(value)
@@ -57,6 +65,12 @@ Force = Annotated[PushForce, PlainValidator(one_of(PushForce)), WithJsonSchema({
 Review = Annotated[PushReview, PlainValidator(one_of(PushReview)), WithJsonSchema({"enum": list(get_args(PushReview))})]
 
 
+Protected = Annotated[OnProtected, PlainValidator(one_of(OnProtected)), WithJsonSchema({"enum": list(get_args(OnProtected))})]
+Locks = Annotated[Lockfiles, PlainValidator(one_of(Lockfiles)), WithJsonSchema({"enum": list(get_args(Lockfiles))})]
+Signed = Annotated[Signatures, PlainValidator(one_of(Signatures)), WithJsonSchema({"enum": list(get_args(Signatures))})]
+Address = Annotated[str, PlainValidator(address_glob), WithJsonSchema({"type": "string", "examples": ["*@example.com"]})]
+
+
 class GitPushSection(Section):
     """What may be pushed."""
 
@@ -69,6 +83,21 @@ class GitPushSection(Section):
     """Whether new tags may be pushed. Default: false."""
     review: Review | None = None
     """`auto` (default): what passes the checks goes on at once. `hold`: it waits until you approve it."""
+    protected: Protected | None = None
+    """What a change of a protected path does. `hold` (default): the push waits until you approve it. `reject`: it is refused."""
+    lockfiles: Locks | None = None
+    """`any` (default), or `with-manifest`: a lock file that changes without the file it is made from waits for your approval."""
+    authors: Some[Address] | None = None
+    """Globs on the e-mail addresses that authors, committers and taggers may have, as `*@example.com`. Default: any."""
+    sign_off: Flag | None = None
+    """Whether each commit must be signed off by its author. Default: false."""
+    signatures: Signed | None = None
+    """`any` (default), `none`: no commit or tag may be signed, or `required`: each commit must be. Whose signature it is, is not
+    checked."""
+    max_file: Body | None = None
+    """The largest file that may be pushed, as 10MiB. Default: 50MiB."""
+    max_pack: Body | None = None
+    """The most that one push may bring, compressed, as 100MiB. Default: 512MiB."""
 
 
 class GitUpstreamSection(Section):

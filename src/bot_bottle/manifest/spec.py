@@ -22,6 +22,9 @@ OnFind = Literal["block", "warn", "off"]
 OnFormat = Literal["block", "redact", "warn", "off"]
 PushForce = Literal["never", "own"]
 PushReview = Literal["auto", "hold"]
+OnProtected = Literal["hold", "reject"]
+Lockfiles = Literal["any", "with-manifest"]
+Signatures = Literal["any", "none", "required"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -303,13 +306,21 @@ class Supervise:
 class GitPush:
     """What may be pushed to one upstream. `refs` are globs on full names; none means the bottle's own branches.
 
-    `force` "own" allows a branch to be rewritten; `tags` allows new tags; `review` "hold" waits for the operator.
+    `force` "own" allows a branch to be rewritten; `tags` allows new tags; `review` "hold" waits for the operator. `authors` are
+    globs on e-mail addresses, none means any; `max_file` and `max_pack` are bytes, None means what the gate takes at most.
     """
 
     refs: tuple[str, ...] = ()
     force: PushForce = "own"
     tags: bool = False
     review: PushReview = "auto"
+    protected: OnProtected = "hold"
+    lockfiles: Lockfiles = "any"
+    authors: tuple[str, ...] = ()
+    sign_off: bool = False
+    signatures: Signatures = "any"
+    max_file: int | None = None
+    max_pack: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -310,7 +310,18 @@ def _git_covers(wide: GitUpstream, one: GitUpstream) -> bool:
         and (wide.push.force == "own" or one.push.force == "never")
         and (wide.push.tags or not one.push.tags)
         and (wide.push.review == "auto" or one.push.review == "hold")
+        and (wide.push.protected == "hold" or one.push.protected == "reject")
+        and (wide.push.lockfiles == "any" or one.push.lockfiles == "with-manifest")
+        and _part(one.push.authors, wide.push.authors)
+        and (not wide.push.sign_off or one.push.sign_off)
+        and wide.push.signatures in {"any", one.push.signatures}
+        and _at_most(one.push.max_file, wide.push.max_file)
+        and _at_most(one.push.max_pack, wide.push.max_pack)
     )
+
+
+def _at_most(said: int | None, bound: int | None) -> bool:
+    return bound is None or (said is not None and said <= bound)
 
 
 def _git_described(one: GitUpstream) -> str:

@@ -41,6 +41,11 @@ env: {CI: true}
 mounts: [{path: /usr/share, to: /data}]
 budget: {usd: 5}
 dlp: {injection: block}
+git:
+  upstreams:
+    - url: https://git.example.com/a/b.git
+      push:
+        {protected: reject, lockfiles: with-manifest, authors: ["*@example.com"], sign_off: true, signatures: none, max_file: 1MiB}
 image: {ref: "tools.example.com/agent:1", packages: [git], runtime: runsc, read_only: true}
 services: {cache: {image: redis}}
 """
@@ -250,3 +255,41 @@ def test_a_section_that_says_little_leaves_the_rest_of_the_policy_in_force(polic
     assert spec.budget is not None
     assert (spec.dlp.formats, spec.dlp.injection) == ("warn", "block")
     assert (spec.budget.usd, spec.budget.tokens) == (5, 10)
+
+
+STRICT = {
+    "protected": "reject",
+    "lockfiles": "with-manifest",
+    "authors": '["*@example.com"]',
+    "sign_off": "true",
+    "signatures": "none",
+    "max_file": "1MiB",
+}
+
+
+def pushing(**changes: str) -> str:
+    push = ", ".join(f"{key}: {value}" for key, value in (STRICT | changes).items() if value)
+    return f"git: {{upstreams: [{{url: https://git.example.com/a/b.git, push: {{{push}}}}}]}}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protected": "hold"},
+        {"lockfiles": "any"},
+        {"authors": '["*@example.net"]'},
+        {"authors": ""},
+        {"sign_off": "false"},
+        {"signatures": "any"},
+        {"signatures": "required"},
+        {"max_file": "2MiB"},
+        {"max_file": ""},
+    ],
+)
+def test_a_weaker_rule_for_pushes_is_a_loosening(policy: BottleSpec, repository: Path, changes: dict[str, str]) -> None:
+    assert [one.path for one in loosenings(policy, said(pushing(**changes), Manifest, repository))] == ["git.upstreams[0]"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"max_file": "1kB"}, {"max_pack": "1MiB"}, {"review": "hold"}, {"force": "never"}])
+def test_a_stricter_rule_for_pushes_is_none(policy: BottleSpec, repository: Path, changes: dict[str, str]) -> None:
+    assert loosenings(policy, said(pushing(**changes), Manifest, repository)) == ()

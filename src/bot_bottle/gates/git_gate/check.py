@@ -140,7 +140,7 @@ def look(
 def protection_of(git: GitRunner, tips: Sequence[str], rules: PushRules) -> Protection:
     """The protected paths, and what links at them lead to."""
     protection = Protection(rules.protected)
-    links = links_in(git, tips)
+    links = links_in(git, tips, protection)
     targets = contents(git, set(links.values()))
     return protection.through({path: target for path, id in links.items() if (target := targets[id]) is not None})
 

@@ -117,7 +117,13 @@ def is_plain_encoding(name: str) -> bool:
 def _people(written: Written, where: str, rules: PushRules) -> Iterator[Finding]:
     for role in (b"author", b"committer", b"tagger"):
         for value in (value for name, value in written.headers if name == role):
-            yield from _person(role.decode(), value, where, rules)
+            yield from _person(role.decode(), _text(value, written), where, rules)
+
+
+def _text(value: bytes, written: Written) -> bytes:
+    """In UTF-8, where the object says plainly that it is in another encoding."""
+    name = written.first(b"encoding").decode("latin-1")
+    return value.decode(name, "replace").encode() if name and is_plain_encoding(name) else value
 
 
 def _person(role: str, value: bytes, where: str, rules: PushRules) -> Iterator[Finding]:
@@ -125,7 +131,7 @@ def _person(role: str, value: bytes, where: str, rules: PushRules) -> Iterator[F
     if match is None:
         yield Finding(rule="identity", where=where, why=f"Its {role} is not “name <address> time zone”.", next=_IDENTIFY)
         return
-    text = value.decode("utf-8", "replace")
+    text = value.decode("utf-8", "surrogateescape")
     if any(not letter.isprintable() for letter in text):
         why = f"Its {role} has characters that nobody sees, or that are not UTF-8."
         yield Finding(rule="identity", where=where, why=why, next=_IDENTIFY)

@@ -20,6 +20,10 @@ HOST_VARIABLES = ("HOME", "USER", "LOGNAME", "PATH", "SSH_AUTH_SOCK", "GIT_SSH_C
 """What the gate's git needs of the operator's environment, to reach servers over ssh as the operator does."""
 
 
+DEFAULTS = PushRules(prefixes=())
+"""The bounds where the manifest says none."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repository:
     """One upstream, decided. `name` is its folder in the stage dir and, for a local one, its path at the gate.
@@ -110,6 +114,13 @@ def _row(one: Repository, protected: tuple[str, ...]) -> dict[str, Any]:  # Any:
         tags=one.push.tags,
         review=one.push.review,
         protected=protected,
+        on_protected=one.push.protected,
+        lockfiles=one.push.lockfiles,
+        authors=one.push.authors,
+        sign_off=one.push.sign_off,
+        signatures=one.push.signatures,
+        max_blob=DEFAULTS.max_blob if one.push.max_file is None else one.push.max_file,
+        max_pack=DEFAULTS.max_pack if one.push.max_pack is None else one.push.max_pack,
     )
     return {
         "name": one.name,

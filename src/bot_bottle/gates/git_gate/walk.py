@@ -26,7 +26,7 @@ DIFF = (
 )
 LS_LIMIT = 1_000_000
 LINKS_MOST = 2_000
-"""Links in one tree that are followed; more are not in any repository that works."""
+"""Links that are followed although they are at no protected path: a protected one may lead to one of them."""
 
 SOURCES = frozenset(source for sources in LOCKFILES.values() for source in sources if "*" not in source)
 ENDINGS = tuple(source[1:] for sources in LOCKFILES.values() for source in sources if "*" in source)
@@ -120,15 +120,14 @@ def entry_at(git: GitRunner, commit: str, path: bytes) -> tuple[str, str]:
     return ABSENT, "0" * len(commit)
 
 
-def links_in(git: GitRunner, tips: Sequence[str]) -> Mapping[bytes, str]:
-    """The symbolic links in these commits: path → id of the blob with the target."""
+def links_in(git: GitRunner, tips: Sequence[str], protection: Protection) -> Mapping[bytes, str]:
+    """The symbolic links in these commits: path → id of the blob with the target. Of many, only those at protected paths."""
     found: dict[bytes, str] = {}
     for tip in tips:
         with printed(git, ("ls-tree", "-r", "-z", "--full-tree", tip)) as output:
             for row in words_in(output):
                 if row.startswith(LINK.encode()):
                     head, _, path = row.partition(b"\t")
-                    found[path] = head.decode("ascii").split(" ")[2]
-                    if len(found) > LINKS_MOST:
-                        raise Refused(f"The push has trees with more than {LINKS_MOST} symbolic links.")
+                    if len(found) < LINKS_MOST or protection.by(fold_path(path)):
+                        found[path] = head.decode("ascii").split(" ")[2]
     return found

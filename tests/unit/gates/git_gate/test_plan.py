@@ -8,6 +8,7 @@ import pytest
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.gates.git_gate.inside import gitconfig, rewrites
 from bot_bottle.gates.git_gate.plan import plan_git, wanted
+from bot_bottle.gates.git_gate.records import PushRules, rules_from
 from bot_bottle.gates.git_gate.runner import authorization, base_env, config_text, make_git
 from bot_bottle.manifest.spec import (
     BottleSpec,
@@ -162,3 +163,15 @@ def test_a_setting_in_the_environment_is_kept_out_of_what_is_shown(tmp_path: Pat
     git = make_git("git", tmp_path).with_settings([("http.extraHeader", "Authorization: s3cret")])
     assert "s3cret" not in repr(git)
     assert git.env["GIT_CONFIG_VALUE_0"].endswith("s3cret")
+
+
+def test_what_the_operator_wants_of_a_push_reaches_the_gate(project: Path, tmp_path: Path) -> None:
+    push = GitPush(
+        protected="reject", lockfiles="with-manifest", authors=("*@example.com",), sign_off=True, signatures="none", max_file=10
+    )
+    plan = plan_git(spec(project, GitUpstream(where="t", url=URL, push=push)), HOST, slug="a-b", stage_dir=tmp_path)
+    assert plan is not None
+    rules = rules_from(plan.config()["repositories"][0]["rules"])
+    assert (rules.on_protected, rules.lockfiles, rules.authors) == ("reject", "with-manifest", ("*@example.com",))
+    assert (rules.sign_off, rules.signatures, rules.max_blob) == (True, "none", 10)
+    assert rules.max_pack == PushRules(prefixes=()).max_pack
