@@ -45,7 +45,8 @@ git:
   upstreams:
     - url: https://git.example.com/a/b.git
       push:
-        {protected: reject, lockfiles: with-manifest, authors: ["*@example.com"], sign_off: true, signatures: none, max_file: 1MiB}
+        {protected: reject, lockfiles: with-manifest, authors: ["*@example.com"], sign_off: true,
+         signatures: none, max_file: 1MiB}
 image: {ref: "tools.example.com/agent:1", packages: [git], runtime: runsc, read_only: true}
 services: {cache: {image: redis}}
 """
