@@ -19,6 +19,7 @@ BAND_LIMIT = 65515
 DATA, PROGRESS = 1, 2
 
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SHALLOW = re.compile(rb"shallow (?:[0-9a-f]{40}|[0-9a-f]{64})\n?")
 _FORBIDDEN = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]")
 REF_LIMIT = 1024
 
@@ -65,13 +66,19 @@ def length(head: bytes) -> int:
 
 
 def read_push(lines: Sequence[bytes]) -> Push:
-    """The commands of a push. Refused for what is none: no ids, no ref, shallow lines, certificates, one ref twice."""
+    """The commands of a push. Refused for what is none: no ids, no ref, certificates, one ref twice.
+
+    A shallow clone says in lines before them where its history ends (gitprotocol-pack). They are not believed: the pack is taken
+    only if all that it leads to is in the mirror.
+    """
     commands: list[Command] = []
     capabilities: frozenset[str] = frozenset()
-    for number, content in enumerate(lines):
+    for content in lines:
         text, mark, rest = content.partition(b"\0")
+        if not commands and _SHALLOW.fullmatch(text):
+            continue
         if mark:
-            if number:
+            if commands:
                 raise Refused("capabilities come with the first command only")
             capabilities = frozenset(_text(rest).split())
         commands.append(_command(_text(text).removesuffix("\n")))
@@ -81,8 +88,6 @@ def read_push(lines: Sequence[bytes]) -> Push:
 
 
 def _command(text: str) -> Command:
-    if text.startswith("shallow "):
-        raise Refused("a push from a shallow clone needs its whole history: run `git fetch --unshallow` first")
     if text.startswith("push-cert"):
         raise Refused("signed pushes are not taken")
     old, _, rest = text.partition(" ")

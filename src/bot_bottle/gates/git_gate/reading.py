@@ -4,6 +4,8 @@ The objects are the bottle's. What git says about them (type, size, id) is belie
 push is Refused.
 """
 
+import contextlib
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -15,6 +17,9 @@ from bot_bottle.gates.git_gate.records import GitRunner, Sees
 from bot_bottle.record import dataclass
 
 PART = 256 * 1024
+PIPE = 1024 * 1024
+"""Bytes that git may be ahead of us: the largest pipe that an ordinary user gets."""
+
 LIMIT_S = 600.0
 """One pass over a push's objects; at 50 MB/s that is 30 GB."""
 
@@ -24,6 +29,8 @@ def printed(git: GitRunner, words: Sequence[str], *, stdin: Iterable[bytes] = ()
     """What this git prints. Its input is in memory, so neither side can wait for the other. Refused when it fails or hangs."""
     source = os.memfd_create("git-input", os.MFD_CLOEXEC)
     reading, writing = os.pipe2(os.O_CLOEXEC)
+    with contextlib.suppress(OSError):  # a user's pipes may be at their limit (pipe(7)); a small one is slower, no more
+        fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, PIPE)
     with os.fdopen(source, "w+b") as feed, os.fdopen(reading, "rb", buffering=PART) as output:
         feed.writelines(stdin)
         feed.flush()

@@ -65,16 +65,19 @@ def walk(git: GitRunner, commits: Sequence[Commit], rules: PushRules, protection
     links: dict[tuple[bytes, str], Change] = {}
     paths: set[bytes] = set()
     sizes: dict[bytes, Finding] = {}
+    guarded: set[bytes] = set()
     for change in all_changes(git, commits):
         if change.path not in paths:
             paths.add(change.path)
+            if protection.by(fold_path(change.path)):
+                guarded.add(change.path)
             if (finding := judge_size(change, rules)) is not None:
                 sizes[change.path] = finding
         if change.new_mode == LINK:
             links.setdefault((change.path, change.new), change)
         if rules.lockfiles != "any" and _is_of_lock(change.path):
             locks.append(change)
-        if protection.by(fold_path(change.path)) or SUBMODULE in {change.old_mode, change.new_mode}:
+        if change.path in guarded or SUBMODULE in {change.old_mode, change.new_mode}:
             merged.setdefault(change.commit, []).append(change) if change.commit in merges else plain.append(change)
     for id, changes in merged.items():
         plain += [change for change in _by_path(changes) if is_own_work(git, merges[id], changes, change.path)]

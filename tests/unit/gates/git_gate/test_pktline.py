@@ -49,7 +49,8 @@ def test_commands_and_capabilities_are_read() -> None:
     ("rows", "why"),
     [
         ([f"{ZERO} {A} refs/heads/x", f"{ZERO} {B} refs/heads/x"], "twice"),
-        ([f"shallow {A}", f"{ZERO} {B} refs/heads/x"], "unshallow"),
+        ([f"{ZERO} {B} refs/heads/x", f"shallow {A}"], "no object ids"),
+        (["shallow x", f"{ZERO} {B} refs/heads/x"], "no object ids"),
         ([f"{ZERO} {A} refs/heads/x", f"{ZERO} {A} refs/heads/y\0quiet"], "first command"),
         (["push-cert\0quiet"], "signed"),
         ([f"{ZERO} {A} HEAD"], "no ref"),
