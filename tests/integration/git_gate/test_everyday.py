@@ -51,25 +51,25 @@ def test_a_push_over_https_uses_a_password_that_the_bottle_never_sees(tmp_path: 
     assert PASSWORD not in repr(gate.events)
 
 
-@pytest.mark.parametrize(
-    "spelled",
-    [
-        "https://127.0.0.1:{port}/team/repo",
-        "https://127.0.0.1:{port}/team/repo.git",
-        "https://127.0.0.1:{port}/team/repo.git/",
-        "https://someone@127.0.0.1:{port}/team/repo.git",
-        "https://someone:password@127.0.0.1:{port}/team/repo.git",
-        "ssh://git@127.0.0.1/team/repo.git",
-        "git+ssh://git@127.0.0.1/team/repo.git",
-        "git@127.0.0.1:team/repo.git",
-        "127.0.0.1:team/repo",
-    ],
+SPELLINGS = (
+    "https://127.0.0.1:{port}/team/repo",
+    "https://127.0.0.1:{port}/team/repo.git",
+    "https://127.0.0.1:{port}/team/repo.git/",
+    "https://someone@127.0.0.1:{port}/team/repo.git",
+    "https://someone:password@127.0.0.1:{port}/team/repo.git",
+    "ssh://git@127.0.0.1/team/repo.git",
+    "git+ssh://git@127.0.0.1/team/repo.git",
+    "git@127.0.0.1:team/repo.git",
+    "127.0.0.1:team/repo",
 )
-def test_every_spelling_of_a_remote_leads_to_the_gate(tmp_path: Path, forge: Forge, spelled: str) -> None:
+
+
+def test_every_spelling_of_a_remote_leads_to_the_gate(tmp_path: Path, forge: Forge) -> None:
     forge.repository("team/repo")
     with gated(tmp_path / "gate", (remote(forge),), ca=forge.ca) as gate:
-        found = gate.git("ls-remote", spelled.format(port=forge.port), "main")
-        assert found.stdout.endswith("refs/heads/main\n")
+        for spelled in SPELLINGS:
+            found = gate.git("ls-remote", spelled.format(port=forge.port), "main")
+            assert found.stdout.endswith("refs/heads/main\n"), spelled
 
 
 def test_a_fetch_sees_what_came_to_the_upstream_meanwhile(tmp_path: Path) -> None:
