@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,44 @@ def test_the_gates_git_obeys_no_settings_but_its_own(tmp_path: Path, project: Pa
         commit(work, {"x.txt": "x\n"})
         gate.git("push", "--quiet", "origin", "main", at=work)
     assert not mark.exists()
+
+
+def test_where_the_sandbox_does_not_work_git_runs_without_it_and_the_log_says_so(tmp_path: Path, project: Path) -> None:
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n")
+    (broken / "bwrap").chmod(0o755)
+    host = {"PATH": f"{broken}:/usr/bin:/bin"}
+    with gated(tmp_path / "gate2", (GitUpstream(where="test", path=project),), host=host) as gate:
+        work = gate.clone(gate.url("project"))
+        commit(work, {"x.txt": "x\n"})
+        gate.git("push", "--quiet", "origin", "main", at=work)
+        assert [event["event"] for event in gate.events] == ["no-sandbox", "push"]
+
+
+def test_a_client_that_goes_away_in_the_middle_of_a_push_leaves_nothing(gate: Gated, project: Path) -> None:
+    work = gate.clone(gate.url("project"))
+    made = commit(work, {"x.txt": "x\n"})
+    row = f"{'0' * 40} {made} refs/heads/x\0report-status-v2 side-band-64k\n".encode()
+    begin = b"%04x" % (len(row) + 4) + row + b"0000" + b"PACK\0\0\0\2\0\0\0\3"
+    for count in (len(begin), 40):
+        with socket.create_connection(("127.0.0.1", gate.port)) as channel:
+            text = f"POST /local/project.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nContent-Length: {len(begin) + 500}\r\n\r\n"
+            channel.sendall(text.encode() + begin[:count])
+            channel.shutdown(socket.SHUT_RDWR)
+    gate.git("push", "--quiet", "origin", "HEAD:y", at=work)
+    incoming = gate.plan.folder / "project.git/incoming"
+    deadline = time.monotonic() + 20
+    while list(incoming.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(incoming.iterdir()) == []
+    assert head(project, f"refs/heads/bottle/{SLUG}/y") == made
+    assert not head(project, f"refs/heads/bottle/{SLUG}/x")
+
+
+def test_pushes_at_the_same_time_all_arrive(gate: Gated, project: Path) -> None:
+    works = [gate.clone(gate.url("project"), name=f"work{number}") for number in range(4)]
+    made = [commit(work, {f"{number}.txt": "x\n"}) for number, work in enumerate(works)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda row: gate.git("push", "origin", f"HEAD:b{row[0]}", at=row[1]), enumerate(works)))
+    assert [head(project, f"refs/heads/bottle/{SLUG}/b{number}") for number in range(4)] == made

@@ -16,6 +16,7 @@ from bot_bottle.gates.git_gate.children import Done, complete
 from bot_bottle.gates.git_gate.records import HIDDEN_REFS, RefUpdate
 from bot_bottle.gates.git_gate.runner import STORE_LIMIT, Git, authorization
 from bot_bottle.manifest.remotes import parse_remote
+from bot_bottle.record import replace
 
 FETCH_TIMEOUT_S = 1800.0
 FRESH_S = 1.0
@@ -56,6 +57,10 @@ class Mirror:
             await self._fetch()
             self._refs = None
             self._refreshed = time.monotonic()
+
+    def without_sandbox(self) -> None:
+        """This host has bubblewrap, but it does not work here."""
+        self.git, self.outward = (replace(one, bwrap="", ends_with_us=False) for one in (self.git, self.outward))
 
     async def ready(self) -> None:
         """Make it where it is not there yet. What is pushed is leased, so that an older view of the upstream does no harm;

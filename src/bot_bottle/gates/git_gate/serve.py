@@ -49,6 +49,8 @@ class GitGate(Gate):
         self._holds = Holds(folder / "held")
         self._known = table(rows)
         self._pushers = {row["name"]: self._pusher(row, folder, config, secrets) for row in rows}
+        self._tried = False
+        self._trying = asyncio.Lock()
         self._connections: set[asyncio.Task[None]] = set()
         self._counts = {"fetches": 0, "pushes": 0, "refused": 0}
 
@@ -137,8 +139,22 @@ class GitGate(Gate):
         if bad.status != 404:
             self._record({"gate": "git-gate", "event": "refused", "verdict": "deny", "why": plain(bad.why, limit=400)})
 
+    async def _try_sandbox(self) -> None:
+        """Once: whether git's own sandbox works here. Where it does not, git runs in the open, and the log says so."""
+        async with self._trying:
+            mirrors = [pusher.mirror for pusher in self._pushers.values() if pusher.mirror.git.bwrap]
+            if self._tried or not mirrors:
+                return
+            self._tried = True
+            done = await complete(mirrors[0].git.sealed(read=()), "version", timeout_s=30.0)
+            if done.code != 0:
+                for mirror in mirrors:
+                    mirror.without_sandbox()
+                self._record({"gate": "git-gate", "event": "no-sandbox", "why": done.words[-400:]})
+
     async def _answer(self, head: Head, body: Body, answer: Answer) -> None:
         found = route(head, self._known)
+        await self._try_sandbox()
         pusher = self._pushers[found.name]
         if found.service == "git-receive-pack":
             if found.action == "refs":
