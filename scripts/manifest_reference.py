@@ -18,6 +18,7 @@ SECTIONS = {
     "workspace": "WorkspaceSection",
     "egress": "EgressSection",
     "egress.rules[]": "RuleSection",
+    "egress.rules[].mcp[]": "McpToolSection",
     "egress.upstream": "UpstreamSection",
     "credentials[]": "CredentialSection",
     "credentials[].from": "SecretSection",

@@ -18,7 +18,6 @@ from bot_bottle.manifest.model import (
     Manifest,
     OAuth2Section,
     Policy,
-    RuleSection,
     SecretSection,
     SuperviseSection,
     TargetSection,
@@ -26,6 +25,7 @@ from bot_bottle.manifest.model import (
     WorkspaceSection,
 )
 from bot_bottle.manifest.overrides import prompt_text
+from bot_bottle.manifest.rule import McpToolSection, RuleSection
 from bot_bottle.manifest.spec import (
     Budget,
     ConnectTo,
@@ -43,6 +43,7 @@ from bot_bottle.manifest.spec import (
     GitPush,
     GitUpstream,
     ImageSource,
+    McpTool,
     Mount,
     Notify,
     OAuth2,
@@ -153,10 +154,16 @@ def _rules(row: RuleSection, where: str) -> tuple[Rule, ...]:
             websocket=row.websocket is not False,
             query=tuple(row.query or ()),
             max_body=row.max_body,
+            graphql=tuple(row.graphql or ()),
+            mcp=tuple(_mcp_tool(one) for one in row.mcp or ()),
             git=bool(row.git),
         )
         for scheme in schemes
     )
+
+
+def _mcp_tool(row: McpToolSection) -> McpTool:
+    return McpTool(tool=row.tool, arguments=tuple((row.arguments or {}).items()))
 
 
 def _upstream(section: UpstreamSection) -> Upstream:

@@ -40,6 +40,7 @@ _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_OPERATION = re.compile(r"(query|mutation|subscription)\.[A-Za-z0-9_*?]{1,128}")
 _URL_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
 _LABEL = re.compile(r"[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -267,6 +268,14 @@ def proxy(value: Value) -> str:
     return f"http://{hosts.written(host, port)}"
 
 
+def operation(value: Value) -> str:
+    """KIND.FIELD of a GraphQL operation, with globs in the field."""
+    word = one_line(value)
+    if not _OPERATION.fullmatch(word):
+        raise Wrong("not a GraphQL operation", allowed="query.FIELD, mutation.FIELD or subscription.FIELD; * is any")
+    return word
+
+
 def token_url(value: Value) -> tuple[str, int, str]:
     """Host, port and path of a token endpoint: https, without user, query or fragment (RFC 6749, 3.2)."""
     word = one_line(value)
@@ -370,6 +379,11 @@ SecretFile = Annotated[Path, PlainValidator(host_path(located)), WithJsonSchema(
 HostPath = Annotated[Path, PlainValidator(host_path(anything_at)), WithJsonSchema({"type": "string"})]
 ConnectFrom = Annotated[str, PlainValidator(pinned_host), WithJsonSchema({"type": "string"})]
 ConnectTo = Annotated[str, PlainValidator(pinned_host), WithJsonSchema({"type": "string", "examples": ["127.0.0.1:8443"]})]
+Operation = Annotated[
+    str,
+    PlainValidator(operation),
+    WithJsonSchema({"type": "string", "pattern": "^(query|mutation|subscription)\\.", "examples": ["query.*"]}),
+]
 TokenUrl = Annotated[tuple[str, int, str], PlainValidator(token_url), WithJsonSchema({"type": "string", "pattern": "^https://"})]
 Proxy = Annotated[str, PlainValidator(proxy), WithJsonSchema({"type": "string", "pattern": "^http://"})]
 ProxyException = Annotated[str, PlainValidator(proxy_exception), WithJsonSchema({"type": "string"})]

@@ -11,7 +11,6 @@ from bot_bottle.manifest.fields import (
     Agent,
     BackendChoice,
     Block,
-    Body,
     ConnectFrom,
     ConnectTo,
     Cpus,
@@ -39,7 +38,6 @@ from bot_bottle.manifest.fields import (
     Preset,
     Proxy,
     ProxyException,
-    SchemeChoice,
     SecretFile,
     Template,
     Text,
@@ -57,6 +55,7 @@ from bot_bottle.manifest.fields import (
 from bot_bottle.manifest.git import GitSection
 from bot_bottle.manifest.image import ImageSection, ServiceSection
 from bot_bottle.manifest.mistakes import Wrong
+from bot_bottle.manifest.rule import RuleSection
 from bot_bottle.manifest.section import Section, Some
 
 
@@ -72,57 +71,6 @@ class WorkspaceSection(Section):
     otherwise): on a copy of the whole folder, and nothing of yours changes until you take the result.
     `bind`: the agent writes into the folder itself, except for git's hooks and configuration, the folders that
     configure agents, and the manifest."""
-
-
-class RuleSection(Section):
-    """One rule of the egress gate. A request leaves when a rule allows it and no rule denies it."""
-
-    host: Host
-    """The host: a name, `*.` before a name (one more label), `**.` before a name (any number of labels), or an IP address.
-    Names outside ASCII are written in their `xn--` form, so that what you read is what is compared."""
-    ports: Some[Port] | None = None
-    """TCP ports. Default: 443, or 80 with `scheme: http`; in a deny: every port."""
-    scheme: SchemeChoice | None = None
-    """`https` (default) or `http`. A deny without it denies both."""
-    methods: Some[Method] | None = None
-    """HTTP methods in capitals. Default: any."""
-    paths: Some[PathGlob] | None = None
-    """Globs on the path: `*` stays within a segment, `**` crosses segments. Default: any."""
-    addresses: Some[Block] | None = None
-    """Blocks of addresses (CIDR) that the host may resolve to although they are not public. Default: none, so that no name can
-    lead to a private, loopback, link-local or metadata address."""
-    query: Some[Line] | None = None
-    """Query parameters. An allow accepts these and no others; a deny matches when one of them is there. Default: any."""
-    max_body: Body | None = None
-    """The largest request body that an allow accepts, as 1MiB. Default: any."""
-    deny: Flag | None = None
-    """True: what matches is refused, whatever other rules allow; its paths ignore case and a last slash, its GET covers HEAD.
-    Default: false."""
-    passthrough: Flag | None = None
-    """True: the TLS connection is not opened, for clients that pin a certificate. The gate then sees the host name only: no
-    methods, no paths, no credentials, no search for secrets. Default: false."""
-    websocket: Flag | None = None
-    """Whether a request may become a WebSocket. Default: true."""
-    git: Flag | None = None
-    """True: git over https, Git LFS, and requests with which a forge's API makes commits are let through too, unseen by the git
-    gate. Default: false, because the git gate is where pushes are checked."""
-
-    @model_validator(mode="after")
-    def _goes_together(self) -> "RuleSection":
-        unseen = [key for key in ("methods", "paths", "query", "max_body") if getattr(self, key) is not None]
-        if self.passthrough and unseen:
-            raise Wrong("a passthrough rule sees only the host, because the connection is not opened", at=unseen[0])
-        if self.passthrough and self.scheme == "http":
-            raise Wrong("a passthrough rule is about TLS; http has nothing to pass through", at="scheme")
-        if self.passthrough and self.deny:
-            raise Wrong("a deny needs no passthrough", at="passthrough")
-        if self.deny and self.git:
-            raise Wrong("git widens what an allow lets through; a deny has no use for it", at="git")
-        if self.deny and self.addresses:
-            raise Wrong("addresses widen what an allow may reach; a deny has no use for them", at="addresses")
-        if self.deny and self.max_body is not None:
-            raise Wrong("max_body bounds what an allow accepts; a deny has no use for it", at="max_body")
-        return self
 
 
 class SecretSection(Section):

@@ -13,7 +13,8 @@ from bot_bottle.manifest.env import looks_secret, reserved
 from bot_bottle.manifest.fields import Surroundings
 from bot_bottle.manifest.layer import Layer
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, nearest, shown
-from bot_bottle.manifest.model import Common, RuleSection, SecretSection
+from bot_bottle.manifest.model import Common, SecretSection
+from bot_bottle.manifest.rule import RuleSection
 from bot_bottle.manifest.tree import Branch, Items, Node, Scalar, node_data, read_tree
 
 ErrorDetails = Any  # Any: pydantic_core.ErrorDetails, whose input is anything

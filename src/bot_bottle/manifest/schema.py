@@ -6,7 +6,7 @@ import textwrap
 from types import ModuleType
 from typing import Any
 
-from bot_bottle.manifest import git, image, model
+from bot_bottle.manifest import git, image, model, rule
 from bot_bottle.manifest.available import AVAILABLE, SECTIONS_TO_COME, Available
 from bot_bottle.manifest.section import Section
 
@@ -19,17 +19,21 @@ ORDER = (
 """The order in which people meet the fields; the models group them by what they share."""
 
 
+MODULES = (model, git, image, rule)
+"""Where the sections are written."""
+
+
 def schema(kind: type[model.Common] = model.Manifest, *, available: Available = AVAILABLE) -> dict[str, Json]:
     """The schema of a manifest, or of the operator's policy. Sections that this version refuses are not in it."""
     made = kind.model_json_schema(by_alias=True)
-    texts = {**field_texts(git), **field_texts(image), **field_texts(model)}
+    texts = {key: text for module in MODULES for key, text in field_texts(module).items()}
     for name, section in {kind.__name__: made, **made.get("$defs", {})}.items():
         for key, described in section.get("properties", {}).items():
             section["properties"][key] = _plain(described, texts.get((name, key), ""))
         if name == "CredentialSection":
             section["properties"]["to"] = _one_or_many(section["properties"]["to"])
         section.pop("title", None)
-        owner = next(module for module in (model, git, image) if hasattr(module, name))
+        owner = next(module for module in MODULES if hasattr(module, name))
         section["description"] = inspect.getdoc(getattr(owner, name)) or ""
     properties = made["properties"]
     closed = {key for key in SECTIONS_TO_COME if key not in available.sections}

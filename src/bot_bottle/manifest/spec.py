@@ -28,6 +28,14 @@ Signatures = Literal["any", "none", "required"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class McpTool:
+    """Tools of an MCP server that may be called: a glob on their name, and globs that named arguments must match."""
+
+    tool: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
     """One egress rule. Empty `ports`, `methods`, `paths` or `query` mean any; a matching deny beats every allow.
 
@@ -36,6 +44,7 @@ class Rule:
     `addresses` are the CIDR blocks that the host may resolve to although they are not public.
     `query` names the only query keys an allow accepts; a deny matches when one of them is present.
     `max_body` is the largest request body that an allow accepts, in bytes.
+    `graphql` are the only operations that an allow accepts, globs on KIND.FIELD; `mcp` the only tools of an MCP server.
     `git` lets through what goes round the git gate: git itself, large files, and commits through a forge's API.
     `where` says who wrote the rule ("bottle.yaml:14", "preset pip", "agent claude", "--allow").
     """
@@ -52,6 +61,8 @@ class Rule:
     websocket: bool = True
     query: tuple[str, ...] = ()
     max_body: int | None = None
+    graphql: tuple[str, ...] = ()
+    mcp: tuple[McpTool, ...] = ()
     git: bool = False
 
 

@@ -117,6 +117,8 @@ def covers(wide: Rule, rule: Rule) -> bool:
         websocket=wide.websocket,
         query=wide.query,
         max_body=wide.max_body,
+        graphql=rule.graphql if wide.graphql else (),
+        mcp=rule.mcp if wide.mcp else (),
         git=wide.git,
     )
     return (

@@ -8,7 +8,7 @@ from bot_bottle.manifest.available import AVAILABLE, SECTIONS_TO_COME, Available
 from bot_bottle.manifest.layer import Layer, add, start_from
 from bot_bottle.manifest.model import Common, Manifest, Policy
 from bot_bottle.manifest.parse import parse
-from bot_bottle.manifest.spec import BottleSpec, Rule
+from bot_bottle.manifest.spec import BottleSpec, McpTool, Rule
 from bot_bottle.manifest.tighten import covers, host_covers, loosenings, without_overridden
 
 EVERYTHING = Available(
@@ -238,11 +238,20 @@ def test_a_host_is_covered_only_by_what_matches_all_its_names(wide: str, host: s
 @pytest.mark.parametrize("field", [field for field in Rule.__dataclass_fields__ if field not in {"where", "websocket"}])
 def test_no_field_of_a_rule_is_forgotten(field: str) -> None:
     """A field that `covers` does not know must make two rules incomparable; here each one is set to something wider or other."""
-    narrow = Rule(host="a.example.com", where="x", methods=("GET",), paths=("/v1",), query=("q",), max_body=10)
+    narrow = Rule(
+        host="a.example.com",
+        where="x",
+        methods=("GET",),
+        paths=("/v1",),
+        query=("q",),
+        max_body=10,
+        graphql=("query.a",),
+        mcp=(McpTool(tool="a"),),
+    )
     others = {
         "host": "b.example.com", "ports": (8443,), "scheme": "http", "methods": (), "paths": (), "addresses": ("10.0.0.0/8",),
         "deny": True, "passthrough": True,
-        "query": (), "max_body": None,
+        "query": (), "max_body": None, "graphql": (), "mcp": (),
     }  # fmt: skip
     other = others.get(field, ("other",))
     changed = {name: getattr(narrow, name) for name in Rule.__dataclass_fields__} | {field: other}

@@ -6,10 +6,12 @@ follow is refused: a fragment at the root of a mutation, or a query that only th
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from bot_bottle.errors import Refused
+from bot_bottle.host.plain import plain
 
 _TOKEN = re.compile(
     r'"""(?:[^"\\]|\\"""|\\|"(?!""))*"""|"(?:[^"\\\n\r]|\\.)*"|#[^\n\r]*|\.\.\.|[_A-Za-z][_0-9A-Za-z]*|-?[0-9][0-9.eE+-]*|[!$&()\[\]{}:=@|]|[\s,\ufeff]+'
@@ -36,18 +38,23 @@ SAFE_MUTATIONS = frozenset((
 on GitLab are not among them: a line like /merge in one is an order that it carries out."""
 
 
-def mutations(content: bytes) -> list[str]:
-    """The root fields of every mutation in a request's JSON, one object or a list of them. Refused when it cannot be read."""
+def operations(content: bytes) -> list[tuple[str, str]]:
+    """(`query`, `mutation` or `subscription`, root field) of a request's JSON, one object or a list. Refused when unreadable."""
     try:
-        parsed: Any = json.loads(content, object_pairs_hook=_once)  # Any: JSON
+        parsed: Any = json.loads(content.decode(), object_pairs_hook=_once)  # Any: JSON
     except (ValueError, RecursionError):
         raise Refused("The GraphQL request is not JSON.") from None
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
     for one in parsed if isinstance(parsed, list) else (parsed,):
         if not isinstance(one, dict) or not isinstance(one.get("query"), str):
             raise Refused("The GraphQL request has no query of its own.")
         found += root_fields(one["query"])
     return found
+
+
+def mutations(content: bytes) -> list[str]:
+    """The root fields of every mutation in a request's JSON, one object or a list of them. Refused when it cannot be read."""
+    return [name for kind, name in operations(content) if kind == "mutation"]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
@@ -58,13 +65,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
     return made
 
 
-def root_fields(document: str) -> list[str]:
-    """The root fields of the mutations of one document."""
+def root_fields(document: str) -> list[tuple[str, str]]:
+    """Kind and root field of the operations of one document. `...` stands for a fragment at the root of a query."""
     tokens = list(_tokens(document))
-    found: list[str] = []
+    found: list[tuple[str, str]] = []
     at, count = 0, 0
     while at < len(tokens):
-        kind = tokens[at]
+        kind = "query" if tokens[at] == "{" else tokens[at]
         count += 1
         if count > MOST_OPERATIONS:
             raise Refused("The GraphQL request has too many operations.")
@@ -72,10 +79,10 @@ def root_fields(document: str) -> list[str]:
         while start < len(tokens) and tokens[start] != "{":
             start = _behind(tokens, start) if tokens[start] in {"(", "["} else start + 1
         end = _behind(tokens, start)
-        if kind == "mutation":
-            found += _fields(tokens[start + 1 : end - 1])
-        elif kind not in {"query", "subscription", "fragment", "{"}:
+        if kind not in {"query", "mutation", "subscription", "fragment"}:
             raise Refused("The GraphQL request holds something that is no operation.")
+        if kind != "fragment":
+            found += [(kind, name) for name in _fields(tokens[start + 1 : end - 1], spreads=kind != "mutation")]
         at = end
     return found
 
@@ -110,13 +117,18 @@ def _behind(tokens: list[str], at: int) -> int:
     raise Refused("The brackets of the GraphQL request do not match.")
 
 
-def _fields(words: list[str]) -> Iterator[str]:
-    """Field names of one selection set; an alias is not a name."""
+def _fields(words: list[str], *, spreads: bool) -> Iterator[str]:
+    """Field names of one selection set; an alias is not a name. With `spreads` a fragment is `...`, else it is refused."""
     at = 0
     while at < len(words):
         word = words[at]
         if word == "...":
-            raise Refused("A mutation of the GraphQL request begins with a fragment.")
+            if not spreads:
+                raise Refused("A mutation of the GraphQL request begins with a fragment.")
+            yield word
+            at += 1
+            while at < len(words) and words[at] != "{" and words[at - 1] in {"...", "on"}:
+                at += 1
         if word in _PAIRS:
             at = _behind(words, at)
         elif word == "@":
@@ -132,3 +144,14 @@ def _fields(words: list[str]) -> Iterator[str]:
 def unsafe(content: bytes) -> str:
     """The first mutation that is not known to be safe, or nothing. Refused when the request cannot be read."""
     return next((name for name in mutations(content) if name.lower() not in SAFE_MUTATIONS), "")
+
+
+def outside(content: bytes, allowed: Sequence[str]) -> str:
+    """Why this request does more than the rule allows (globs on `KIND.FIELD`), or nothing. Refused when it cannot be read."""
+    for kind, name in operations(content):
+        if name == "...":
+            raise Refused(f"The GraphQL request has a {kind} that begins with a fragment.")
+        said = f"{kind}.{name}"
+        if not any(fnmatchcase(said, glob) for glob in allowed):
+            return f"The GraphQL operation {plain(said, limit=80)} is not allowed; allowed: {', '.join(allowed)}."
+    return ""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_bottle.gates.egress.why import described
-from bot_bottle.manifest.spec import BottleSpec, Budget, ConnectTo, Credential, FromEnv, OAuth2, Rule, Target, Upstream
+from bot_bottle.manifest.spec import BottleSpec, Budget, ConnectTo, Credential, FromEnv, McpTool, OAuth2, Rule, Target, Upstream
 from bot_bottle.plans.gate import GatePlan, Line, Secret
 from bot_bottle.plans.sources import described_source
 from bot_bottle.record import asdict, dataclass, field, replace
@@ -102,7 +102,8 @@ def plan_egress(spec: BottleSpec) -> EgressPlan:
 
 def rule_from(row: dict[str, Any]) -> Rule:  # Any: JSON
     """A rule from `EgressPlan.config()`; JSON has lists where the record has tuples."""
-    return Rule(**_tuples(row))
+    tools = tuple(McpTool(tool=one["tool"], arguments=tuple(map(tuple, one["arguments"]))) for one in row.get("mcp", ()))
+    return Rule(**(_tuples(row) | {"mcp": tools}))
 
 
 def credential_from(row: dict[str, Any]) -> Credential:  # Any: JSON

@@ -134,19 +134,30 @@ def decide(request: Request, policy: Policy) -> Verdict:
         asked = f"{request.method} {request.path} on {request.host}"
         return Denied(why=round_the_gate(way, asked, found.rule), rule=found.rule, hint=hint(request))
     found = named or found
+    rule = _together(found.rule, request, spellings, policy) if found.rule.graphql or found.rule.mcp else found.rule
     if policy.has_permits:
         same = (one for one in policy.for_host(request.host) if not one.rule.deny and _speaks(one.rule, request))
-        return Allowed(rule=found.rule, permitted=_permitted(same))
-    return Allowed(rule=found.rule)
+        return Allowed(rule=rule, permitted=_permitted(same))
+    return Allowed(rule=rule)
 
 
 def _speaks(rule: Rule, request: Request) -> bool:
     return rule.scheme == request.scheme and (not rule.ports or request.port in rule.ports)
 
 
-def _room(rule: Rule) -> float:
-    """The largest body: of two rules that allow a request, the one that leaves its body more room counts."""
-    return float("inf") if rule.max_body is None else rule.max_body
+def _room(rule: Rule) -> tuple[bool, float]:
+    """Of two rules that allow a request, the one that leaves its body more room counts: not looked into, then the larger."""
+    return not (rule.graphql or rule.mcp), float("inf") if rule.max_body is None else rule.max_body
+
+
+def _together(rule: Rule, request: Request, spellings: Sequence[str], policy: Policy) -> Rule:
+    """A rule that looks into bodies, with what the others that cover this request allow in them."""
+    others = [one.rule for one in policy.for_host(request.host) if not one.rule.deny and one.covers(request, spellings)]
+    return replace(
+        rule,
+        graphql=tuple(dict.fromkeys(word for one in others for word in one.graphql)),
+        mcp=tuple(dict.fromkeys(tool for one in others for tool in one.mcp)),
+    )
 
 
 def _permitted(rules: Sequence[Compiled] | Iterator[Compiled]) -> tuple[Network, ...]:

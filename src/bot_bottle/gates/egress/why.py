@@ -6,7 +6,7 @@ from typing import Any
 from bot_bottle.gates.egress.covers import Request
 from bot_bottle.gates.egress.gitways import ADVICE
 from bot_bottle.gates.egress.names import authority_text, shown
-from bot_bottle.manifest.spec import Rule
+from bot_bottle.manifest.spec import McpTool, Rule
 
 OFFERS = 4
 """How many rules of the host a denial names."""
@@ -55,6 +55,10 @@ def described(rule: Rule) -> str:
     words = f"{', '.join(rule.methods) or 'any method'} {', '.join(rule.paths) or 'on any path'}"
     if rule.query:
         words += f" with the query keys {', '.join(rule.query)} only"
+    if rule.graphql:
+        words += f", GraphQL {', '.join(rule.graphql)} only"
+    if rule.mcp:
+        words += f", of its MCP server the tools {', '.join(map(_tool, rule.mcp))} only"
     if rule.max_body is not None:
         words += f" with a body up to {rule.max_body} bytes"
     if rule.scheme == "http":
@@ -81,3 +85,8 @@ def hint(request: Request) -> dict[str, Any]:  # Any: JSON
     if request.scheme == "http":
         what["scheme"] = "http"
     return what
+
+
+def _tool(one: McpTool) -> str:
+    said = ", ".join(f"{key} as {glob}" for key, glob in one.arguments)
+    return f"{one.tool} with {said}" if said else one.tool

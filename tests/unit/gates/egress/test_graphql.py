@@ -6,8 +6,14 @@ import pytest
 
 from bot_bottle.errors import Refused
 from bot_bottle.gates.base import Outbound, Stopped
-from bot_bottle.gates.egress.graphql import mutations, unsafe
-from bot_bottle.gates.egress.mutations import LIMIT, WholeRequest
+from bot_bottle.gates.egress.graphql import mutations, operations, outside, unsafe
+from bot_bottle.gates.egress.mutations import FORGE, changes_a_repository
+from bot_bottle.gates.egress.whole import LIMIT, WholeRequest
+
+
+def forge(request: Outbound) -> WholeRequest:
+    """A request to a forge, held."""
+    return WholeRequest(request, None, kind=FORGE, judges=[changes_a_repository])
 
 
 def body(query: str, **more: object) -> bytes:
@@ -86,14 +92,14 @@ def outbound(*headers: tuple[str, str]) -> Outbound:
 
 def test_nothing_goes_on_before_the_whole_request_was_read() -> None:
     content = body("{ viewer { login } }")
-    watch = WholeRequest(outbound(), None)
+    watch = forge(outbound())
     assert watch.send(content[:10]) == b""
     assert watch.send(content[10:]) == b""
     assert watch.finish() == content
 
 
 def test_a_merge_is_stopped_and_the_agent_is_told_what_it_may_do() -> None:
-    watch = WholeRequest(outbound(), None)
+    watch = forge(outbound())
     watch.send(body("mutation { mergePullRequest(input: {}) { id } }"))
     with pytest.raises(Stopped) as stopped:
         watch.finish()
@@ -103,16 +109,56 @@ def test_a_merge_is_stopped_and_the_agent_is_told_what_it_may_do() -> None:
 
 @pytest.mark.parametrize("content", [b"{", body("mutation { \u202e }")])
 def test_an_unreadable_request_is_stopped(content: bytes) -> None:
-    watch = WholeRequest(outbound(), None)
+    watch = forge(outbound())
     watch.send(content)
     with pytest.raises(Stopped):
         watch.finish()
 
 
 def test_a_compressed_and_an_endless_request_are_stopped() -> None:
-    watch = WholeRequest(outbound(("Content-Encoding", "gzip")), None)
+    watch = forge(outbound(("Content-Encoding", "gzip")))
     watch.send(body("{ a }"))
     with pytest.raises(Stopped):
         watch.finish()
     with pytest.raises(Stopped):
-        WholeRequest(outbound(), None).send(bytes(LIMIT + 1))
+        forge(outbound()).send(bytes(LIMIT + 1))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("{ viewer { login } rate: rateLimit { cost } }", [("query", "viewer"), ("query", "rateLimit")]),
+        ("subscription S { ticks }", [("subscription", "ticks")]),
+        ("query { a } mutation { b }", [("query", "a"), ("mutation", "b")]),
+        ("query mutation { a }", [("query", "a")]),
+        ("query { ...F } fragment F on Query { a }", [("query", "...")]),
+        ("query { ... on Query { a } }", [("query", "...")]),
+    ],
+)
+def test_kind_and_root_fields_of_every_operation_are_found(query: str, found: list[tuple[str, str]]) -> None:
+    assert operations(body(query))[: len(found)] == found
+
+
+@pytest.mark.parametrize(
+    ("query", "allowed", "is_inside"),
+    [
+        ("{ viewer { login } }", ("query.*",), True),
+        ("mutation createIssue { deleteRepository }", ("query.*", "mutation.createIssue"), False),
+        ("mutation { createIssue: deleteRepository }", ("mutation.createIssue",), False),
+        ("mutation { deleteRepository: createIssue(input: {}) { id } }", ("mutation.createIssue",), True),
+        ("mutation { createIssue { id } deleteRepository { id } }", ("mutation.createIssue",), False),
+        ("query { a } mutation { b }", ("query.*",), False),
+        ("subscription { a }", ("query.*", "mutation.*"), False),
+        ("mutation { createIssue }", ("mutation.create*",), True),
+    ],
+)
+def test_a_rule_judges_what_the_server_does_and_not_how_it_is_called(
+    query: str, allowed: tuple[str, ...], is_inside: bool
+) -> None:
+    assert (outside(body(query), allowed) == "") is is_inside
+
+
+@pytest.mark.parametrize("query", ["{ ...F } fragment F on Query { a }", "{ ... on Query { a } }", "mutation { ...F }"])
+def test_a_fragment_at_the_root_is_refused(query: str) -> None:
+    with pytest.raises(Refused):
+        outside(body(query), ("query.*", "mutation.*"))
