@@ -18,7 +18,7 @@ FLAGS = ("-std=c11", "-Os", "-static", "-s", "-fstack-protector-strong", "-Wall"
 PROGRAMS = {
     "forwarder": ("forwarder/*.c", "forwarder/bin"),
     "portal": ("portal_c/*.c", "bin"),
-    "machine": ("machine_c/*.c portal_c/[cj]*.c portal_c/probe.c", "bin"),
+    "machine": ("machine_c/*.c portal_c/[cju]*.c portal_c/probe.c", "bin"),
 }
 """Program → its sources and the folder it goes to, below the package's guest/."""
 

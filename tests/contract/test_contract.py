@@ -18,6 +18,8 @@ from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS
 
 SIZE = TtySize(rows=31, cols=97)
+MANY = 40 if PATIENCE == 1 else 6
+"""Each command takes seconds on an emulated processor."""
 
 
 def command(*argv: str) -> GuestCommand:
@@ -183,7 +185,7 @@ def test_signal_reaches_the_whole_group(bottle: RunningBottle) -> None:
 
 def test_signal_right_after_the_start_is_not_lost(bottle: RunningBottle) -> None:
     null = os.open("/dev/null", os.O_RDWR)
-    for _ in range(10):
+    for _ in range(MANY // 4):
         child = bottle.start(command("sleep", "100"), Streams(stdin=null, stdout=null, stderr=null))
         child.signal(signal.SIGINT)
         assert wait(child) == 128 + signal.SIGINT
@@ -204,8 +206,8 @@ def test_signal_and_resize_after_the_end_do_nothing(bottle: RunningBottle) -> No
 def test_many_commands_at_once_keep_their_codes(bottle: RunningBottle) -> None:
     null = os.open("/dev/null", os.O_RDWR)
     io = Streams(stdin=null, stdout=null, stderr=null)
-    children = [bottle.start(command("sh", "-c", f"exit {number}"), io) for number in range(40)]
-    assert [wait(child) for child in children] == list(range(40))
+    children = [bottle.start(command("sh", "-c", f"exit {number}"), io) for number in range(MANY)]
+    assert [wait(child) for child in children] == list(range(MANY))
     for child in children:
         child.close()
     os.close(null)

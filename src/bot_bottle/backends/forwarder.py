@@ -24,7 +24,7 @@ GUEST = Path(str(guest.__file__)).parent
 PROGRAMS = {
     "forwarder": ("forwarder/*.c", "forwarder/bin"),
     "portal": ("portal_c/*.c", "bin"),
-    "machine": ("machine_c/*.c portal_c/[cj]*.c portal_c/probe.c", "bin"),
+    "machine": ("machine_c/*.c portal_c/[cju]*.c portal_c/probe.c", "bin"),
 }
 """Program → its sources and the folder of what the package brings, below guest/; the same as in build_hook.py."""
 

@@ -262,7 +262,6 @@ def settings_of(plan: SmolmachinesBottlePlan, *, keeper: str) -> str:
         "processes": plan.size.processes,
         "binds": [[f"/run/bot-bottle/etc/{name}", f"/etc/{name}"] for name in ("passwd", "group", "resolv.conf")],
         "forward": [f"{door.port}={door.guest_path}" for door in gates],
-        "port": gates[0].port,
         "keeper": keeper,
     }
     return json.dumps(settings)

@@ -9,7 +9,6 @@
  * and cannot gain any. Everything it reads lies on a share that the machine cannot write to. The agent controls what it does as
  * the bottle's user: its processes, the gates' clients, never this program, its reports or its process numbers. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,7 +16,6 @@
 #include <linux/rtnetlink.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -151,30 +149,28 @@ static void bind_all(const struct value *pairs) {
     }
 }
 
+/* Returns once the ports listen. */
 static void forward(const struct value *given) {
     const struct value *words = json_member(given, "forward");
-    if (!words || words->kind != LIST) {
-        errno = EINVAL;
-        give_up("forward");
-    }
-    char **argv = calloc(words->length + 2, sizeof *argv);
-    if (!argv) give_up("forward");
-    argv[0] = GIVEN "/forwarder";
-    for (size_t index = 0; index < words->length; index++) argv[index + 1] = words->items[index].text;
+    char number[16], told[8];
+    int ready[2];
+    char **argv = words && words->kind == LIST ? calloc(words->length + 4, sizeof *argv) : NULL;
+    if (!argv || pipe(ready)) give_up("forward");
+    snprintf(number, sizeof number, "%d", ready[1]);
+    argv[0] = GIVEN "/forwarder", argv[1] = "--ready-fd", argv[2] = number;
+    for (size_t index = 0; index < words->length; index++) argv[index + 3] = words->items[index].text;
     pid_t process = fork();
     if (process < 0) give_up("forward");
-    if (process) return;
-    lower(given);
-    execv(argv[0], argv);
-    give_up(argv[0]);
-}
-
-static int listens(int port) {
-    struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int channel = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int connected = channel >= 0 && connect(channel, (struct sockaddr *)&here, sizeof here) == 0;
-    close(channel);
-    return connected;
+    if (!process) {
+        close(ready[0]);
+        lower(given);
+        execv(argv[0], argv);
+        give_up(argv[0]);
+    }
+    close(ready[1]);
+    if (read(ready[0], told, sizeof told) <= 0) give_up("the forwarder does not listen");
+    close(ready[0]);
+    free(argv);
 }
 
 /* The line to the keeper: that it is open says that the machine is ready, and it closes when the keeper is gone. */
@@ -199,10 +195,6 @@ static int first(void) {
     remove_interface("dummy0");
     bind_all(json_member(given, "binds"));
     forward(given);
-    for (int waited = 0; !listens((int)json_number(given, "port", 0)); waited += STEP_MS) {
-        if (waited > WAIT_MS) give_up("the forwarder does not listen");
-        usleep(STEP_MS * 1000);
-    }
     int keeper = call_keeper(json_text(given, "keeper"));
     for (ssize_t got; (got = read(keeper, nothing, sizeof nothing)) != 0;)
         if (got < 0 && errno != EINTR) break;
