@@ -1,6 +1,7 @@
 """The only file that knows the engine's command line (smolvm 1.32): its words, what it prints, what its failures mean. Pure."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -163,6 +164,15 @@ def exec_words(plan: SmolmachinesBottlePlan, *inside: str, streams: bool = False
 def pack_words(engine: EnginePlan, *, archive: str, output: str) -> tuple[str, ...]:
     """Pack an image into an artifact."""
     return words(engine, "pack", "create", "--image", archive, "-o", output, "--cpus", "1", "--mem", "2048")
+
+
+STARTED = re.compile(r"^Machine '([^']+)' running \(PID: ([0-9]{1,10})\)$", re.MULTILINE)
+
+
+def read_started(text: str, name: str) -> int | None:
+    """The machine's process, in what `start` prints; None when it is not said."""
+    found = STARTED.search(text)
+    return int(found[2]) if found and found[1] == name and int(found[2]) > 1 else None
 
 
 def read_status(text: str) -> Listed | None:

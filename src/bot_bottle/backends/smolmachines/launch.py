@@ -23,6 +23,7 @@ from bot_bottle.backends.smolmachines.client import (
     create_words,
     explain,
     machine_words,
+    read_started,
     read_status,
 )
 from bot_bottle.backends.smolmachines.engine import Engine, ready_engine
@@ -60,9 +61,8 @@ def launch(plan: SmolmachinesBottlePlan, link: BundleLink, *, run: Run = run) ->
         listeners = undo.enter_context(listening(plan))
         note(plan)
         undo.callback(remove, plan, run=run)
-        ask(plan, create_words(plan), "The machine could not be made.", timeout_s=CREATE_TIMEOUT_S, run=run)
-        start(plan, run=run)
-        pid = process_of(plan, run=run)
+        create(plan, run=run)
+        pid = start(plan, run=run) or process_of(plan, run=run)
         host = Host(pid)
         undo.callback(host.close)
         keeper = accept(listeners["keeper"], host)
@@ -122,6 +122,18 @@ def unbind(door: Door) -> None:
     door.host_path.unlink(missing_ok=True)
 
 
+def create(plan: SmolmachinesBottlePlan, *, run: Run) -> None:
+    """Make the machine. One of its name is what a killed launch of this bottle left, and goes first: no other has that name."""
+    command = Command(argv=create_words(plan), env=dict(plan.engine.env), timeout_s=CREATE_TIMEOUT_S)
+    done = run(command)
+    if done.code != 0 and failure_of(done).cause == "exists":
+        remove(plan, run=run)
+        note(plan)
+        done = run(command)
+    if done.code != 0:
+        raise explain("The machine could not be made.", failure_of(done))
+
+
 def ask(plan: SmolmachinesBottlePlan, argv: tuple[str, ...], what: str, *, timeout_s: float, run: Run) -> Finished:
     """One engine command that must work."""
     done = run(Command(argv=argv, env=dict(plan.engine.env), timeout_s=timeout_s))
@@ -135,8 +147,11 @@ def failure_of(done: Finished) -> Failure:
     return classify(done.code, done.stderr.decode(errors="replace"))
 
 
-def start(plan: SmolmachinesBottlePlan, *, run: Run) -> None:
-    """Start the machine; once more when what went wrong may pass. What a failed start left is stopped first."""
+def start(plan: SmolmachinesBottlePlan, *, run: Run) -> int | None:
+    """Start the machine; once more when what went wrong may pass. What a failed start left is stopped first.
+
+    The machine's process, when the engine says it. It is believed once the keeper's line comes from that process.
+    """
     command = Command(argv=machine_words(plan, "start"), env=dict(plan.engine.env), timeout_s=START_TIMEOUT_S)
     done = run(command)
     if done.code != 0 and failure_of(done).is_passing:
@@ -144,6 +159,7 @@ def start(plan: SmolmachinesBottlePlan, *, run: Run) -> None:
         done = run(command)
     if done.code != 0:
         raise explain("The machine did not start.", failure_of(done))
+    return read_started(done.stdout.decode(errors="replace"), plan.machine_name)
 
 
 def process_of(plan: SmolmachinesBottlePlan, *, run: Run) -> int:

@@ -38,7 +38,7 @@
 #define GIVEN "/run/bot-bottle" /* read-only: what the host prepared */
 #define OURS "/run/bot-bottle-ran" /* the machine's own: process numbers */
 #define TOLD "/run/bot-bottle-told" /* a share: exit codes */
-enum { FAILED = 125, WAIT_MS = 10000, STEP_MS = 20, PATH_ROOM = 128, LAST_CAPABILITY = 63, MOST_STEPS = 4096 };
+enum { FAILED = 125, WAIT_MS = 10000, STEP_MS = 20, PATH_ROOM = 128, LAST_CAPABILITY = 63, MOST_STEPS = 4096, FORWARDER = 65532 };
 
 static void give_up(const char *what) {
     fprintf(stderr, "bot-bottle: %s: %s\n", what, strerror(errno));
@@ -105,10 +105,8 @@ static void filter(void) {
     free(bytes);
 }
 
-/* From here on the bottle's user, without capabilities and without a way to any (capabilities(7)). */
-static void lower(const struct value *given) {
-    gid_t group = (gid_t)json_number(given, "gid", 0);
-    uid_t user = (uid_t)json_number(given, "uid", 0);
+/* From here on another user, without capabilities and without a way to any (capabilities(7)). */
+static void lower_to(uid_t user, gid_t group, const struct value *given) {
     long long processes = json_number(given, "processes", -1);
     if (!user || !group) {
         errno = EINVAL;
@@ -121,6 +119,10 @@ static void lower(const struct value *given) {
     if (setgroups(0, NULL) || setresgid(group, group, group) || setresuid(user, user, user)) give_up("the bottle's user");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) give_up("new privileges");
     filter();
+}
+
+static void lower(const struct value *given) {
+    lower_to((uid_t)json_number(given, "uid", 0), (gid_t)json_number(given, "gid", 0), given);
 }
 
 /* The kernel makes a dummy interface that leads nowhere. Without it only the loopback is left (rtnetlink(7)). */
@@ -163,7 +165,7 @@ static void forward(const struct value *given) {
     if (process < 0) give_up("forward");
     if (!process) {
         close(ready[0]);
-        lower(given);
+        lower_to(FORWARDER, FORWARDER, given); /* a user of its own, whom the agent can send no signal */
         execv(argv[0], argv);
         give_up(argv[0]);
     }

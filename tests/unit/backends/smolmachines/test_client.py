@@ -46,6 +46,18 @@ CAPTURED: tuple[tuple[int, str, Cause], ...] = (
         ),
         "not ready",
     ),
+    (1, error("NOT_FOUND", "vm not found: bb-one"), "not found"),
+    (1, error("NOT_FOUND", "mount source not found: /no/such"), "not found"),
+    (
+        1,
+        error("CONFIG_ERROR", "config operation failed: create machine: machine 'bb-one' already exists or is being created"),
+        "exists",
+    ),
+    (
+        1,
+        error("CONFIG_ERROR", "config operation failed: --image: cannot read archive /x: No such file or directory (os error 2)"),
+        "image",
+    ),
     (1, error("CONFIG_ERROR", "config operation failed: machine status: machine 'x' not found"), "not found"),
     (
         1,

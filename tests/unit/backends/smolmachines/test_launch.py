@@ -10,7 +10,7 @@ from plans import shared_plan
 from bot_bottle.backends.smolmachines.artifact import artifact_file, ready_artifact
 from bot_bottle.backends.smolmachines.engine import Engine
 from bot_bottle.backends.smolmachines.journal import note, noted, strike
-from bot_bottle.backends.smolmachines.launch import process_of, remove, start, with_addresses
+from bot_bottle.backends.smolmachines.launch import create, process_of, remove, start, with_addresses
 from bot_bottle.backends.smolmachines.machine import read_report, settings_of
 from bot_bottle.backends.smolmachines.plan import FromArtifact, SmolmachinesBottlePlan
 from bot_bottle.backends.smolmachines.prepare import prepare
@@ -31,7 +31,8 @@ WORKED = Finished(code=0, stdout=b"", stderr=b"")
 NOT_READY = refusal("SMOLVM_ERROR", "agent operation failed: wait for ready: agent did not become ready within 180 seconds")
 NO_KVM = refusal("KVM_UNAVAILABLE", "KVM is not available: /dev/kvm: Permission denied")
 CLOSED = refusal("SMOLVM_ERROR", "io operation failed: connection closed")
-ABSENT = refusal("CONFIG_ERROR", "config operation failed: machine delete: machine 'bb-one' not found")
+ABSENT = refusal("NOT_FOUND", "vm not found: bb-one")
+EXISTS = refusal("CONFIG_ERROR", "config operation failed: create machine: machine 'bb-one' already exists or is being created")
 FLATTEN = refusal("SMOLVM_ERROR", "agent operation failed: flatten layers: flatten archive exited with exit status: 2")
 
 
@@ -58,10 +59,38 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmolmachinesBottleP
     return prepare(shared, ENGINE, host={"PATH": "/bin"})
 
 
+def test_machine_that_a_killed_launch_left_is_made_anew(plan: SmolmachinesBottlePlan) -> None:
+    engine = FakeEngine(create=[EXISTS, WORKED])
+    create(plan, run=engine.run)
+    assert engine.asked == ["create", "delete", "create"]
+    assert noted(plan.stage_dir) is not None
+
+
+def test_machine_that_cannot_be_made_is_tried_no_second_time(plan: SmolmachinesBottlePlan) -> None:
+    engine = FakeEngine(create=[refusal("MOUNT_ERROR", "no such directory")])
+    with pytest.raises(BottleError, match="could not be made"):
+        create(plan, run=engine.run)
+    assert engine.asked == ["create"]
+
+
 def test_start_that_works_is_asked_for_once(plan: SmolmachinesBottlePlan) -> None:
     engine = FakeEngine()
     start(plan, run=engine.run)
     assert engine.asked == ["start"]
+
+
+def test_started_machines_process_is_in_the_engines_words(plan: SmolmachinesBottlePlan) -> None:
+    name = plan.machine_name
+    said = f"Starting machine '{name}' with 2 mount(s)...\n  preparing the workload... 3s\nMachine '{name}' running (PID: 3554)\n"
+    assert start(plan, run=FakeEngine(start=[Finished(code=0, stdout=said.encode(), stderr=b"")]).run) == 3554
+
+
+@pytest.mark.parametrize(
+    "said", ["", "Machine 'bb-other' running (PID: 3554)\n", "Machine 'NAME' running (PID: 1)\n", "Machine 'NAME'\n"]
+)
+def test_process_that_was_not_said_is_asked_for(plan: SmolmachinesBottlePlan, said: str) -> None:
+    done = Finished(code=0, stdout=said.replace("NAME", plan.machine_name).encode(), stderr=b"")
+    assert start(plan, run=FakeEngine(start=[done]).run) is None
 
 
 @pytest.mark.parametrize("failed", [NOT_READY, CLOSED])
