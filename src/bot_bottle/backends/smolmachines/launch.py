@@ -43,6 +43,7 @@ START_TIMEOUT_S = 300.0
 
 STOP_TIMEOUT_S = 60.0
 LINE_TIMEOUT_S = 60.0
+END_TIMEOUT_S = 2.0
 BACKLOG = 1024
 
 
@@ -60,11 +61,13 @@ def launch(plan: SmolmachinesBottlePlan, link: BundleLink, *, run: Run = run) ->
             ready_artifact(plan.engine, plan.machine_image, run=run)
         listeners = undo.enter_context(listening(plan))
         note(plan)
+        hosts: list[Host] = []
+        undo.callback(end, hosts)
         undo.callback(remove, plan, run=run)
         create(plan, run=run)
         pid = start(plan, run=run) or process_of(plan, run=run)
         host = Host(pid)
-        undo.callback(host.close)
+        hosts.append(host)
         keeper = accept(listeners["keeper"], host)
         undo.callback(keeper.close)
         gates = {name: listener.fileno() for name, listener in listeners.items() if name in GATE_PORTS}
@@ -72,6 +75,14 @@ def launch(plan: SmolmachinesBottlePlan, link: BundleLink, *, run: Run = run) ->
         machine = Machine(with_addresses(plan), host, keeper, run=run)
         undo.callback(machine.close)
         yield machine
+
+
+def end(hosts: list[Host]) -> None:
+    """Once the engine has removed the machine, its process is gone; if it is not, the kernel is told to."""
+    for host in hosts:
+        if not select.select([host.alive], [], [], END_TIMEOUT_S)[0]:
+            host.kill()
+        host.close()
 
 
 def give(plan: SmolmachinesBottlePlan) -> None:

@@ -178,6 +178,11 @@ class Machine(RunningBottle):
         """Whether the machine's process still runs."""
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The machine's process on this host."""
+        return self._process.pid
+
     def engine(self, *argv: str, timeout_s: float) -> Finished:
         """One short command of the engine."""
         return self._run(Command(argv=argv, env=dict(self.plan.engine.env), timeout_s=timeout_s))
