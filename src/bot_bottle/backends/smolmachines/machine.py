@@ -10,6 +10,7 @@ import pty
 import select
 import signal
 import socket
+import sys
 import termios
 import threading
 import time
@@ -30,18 +31,37 @@ ANSWERS_LIMIT = 1024 * 1024
 RAW_TIMEOUT_S = 20.0
 BRING_TIMEOUT_S = 120.0
 STEP_S = 0.002
+WATCHER_TIMEOUT_S = 20.0
 TRIES = 2
 PROBE_TIMEOUT_S = 120.0
 """The engine's own part of it takes 30 ms, and 20 s under emulation on a busy machine."""
 
 
+WATCH = (
+    "import os, select, signal, sys\n"
+    "line, machine = map(int, sys.argv[1:])\n"
+    "ready = select.select([line, machine], [], [])[0]\n"
+    "if machine not in ready: signal.pidfd_send_signal(machine, signal.SIGKILL)\n"
+)
+"""Ends the machine when its line closes; ends by itself when the machine does."""
+
+
 class Host:
-    """The machine's process on this host, which the engine started: seen through a pidfd, never signalled by number."""
+    """The machine's process on this host, which the engine started: seen through a pidfd, never signalled by number.
+
+    Another process of ours kills it when the line to us closes, so that it does not outlive us, however we end.
+    """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.alive = os.pidfd_open(pid)
         self._has_ended = False
+        theirs, self._line = os.pipe2(os.O_CLOEXEC)
+        argv = (sys.executable, "-I", "-S", "-c", WATCH, str(theirs), str(self.alive))
+        try:
+            self._watcher = spawn(LongCommand(argv=argv, env={}, pass_fds=(theirs, self.alive), new_session=True))
+        finally:
+            os.close(theirs)
 
     def poll(self) -> int | None:
         """0 once it has ended, else None. Never blocks."""
@@ -57,10 +77,18 @@ class Host:
 
     def close(self) -> None:
         """Let go of it: it counts as ended."""
+        self.let_go()
         if self.alive >= 0:
             self._has_ended = True
+            self._watcher.wait(WATCHER_TIMEOUT_S)
             os.close(self.alive)
             self.alive = -1
+
+    def let_go(self) -> None:
+        """As the kernel does when we are killed: the machine's process ends. A second time does nothing."""
+        if self._line >= 0:
+            os.close(self._line)
+            self._line = -1
 
 
 class MachineChild(Child):
@@ -119,7 +147,7 @@ class MachineChild(Child):
 
 
 class Machine(RunningBottle):
-    """See the module. `keeper` is the line that holds the machine: the machine ends when it closes."""
+    """See the module. `keeper` is the line out of the machine: our program inside ends when it closes."""
 
     def __init__(self, plan: SmolmachinesBottlePlan, host: Host, keeper: socket.socket, *, run: Run = run) -> None:
         self.plan: SmolmachinesBottlePlan = plan
@@ -202,6 +230,11 @@ class Machine(RunningBottle):
             with contextlib.suppress(OSError):
                 left.unlink()
         return code
+
+    def let_go(self) -> None:
+        """Close every line, as the kernel does when the keeper is killed: the machine ends. A second time does nothing."""
+        self._keeper.close()
+        self._process.let_go()
 
     def close(self) -> None:
         """The machine is being taken down: end what still speaks to it."""
