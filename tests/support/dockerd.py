@@ -56,12 +56,32 @@ class Dockerd:
         argv = ["docker", "-H", self.address, *words]
         return subprocess.run(argv, input=stdin, capture_output=True, check=check, timeout=120)
 
+    def make_small_image(self, name: str, programs: Sequence[str] = ("sh", "sleep", "cat", "true")) -> None:
+        """An image of a few programs of this machine with the libraries that they need."""
+        with tempfile.TemporaryDirectory() as folder:
+            for program in programs:
+                path = str(Path(shutil.which(program) or program).resolve())
+                listed = subprocess.run(["ldd", path], capture_output=True, text=True, check=False).stdout
+                libraries = [word for line in listed.splitlines() for word in line.split() if word.startswith("/")]
+                for source, target in ((path, f"/bin/{program}"), *((one, one) for one in libraries)):
+                    copy = Path(folder, target.lstrip("/"))
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(source, copy)
+            for place in ("etc", "tmp", "usr", "var/tmp", "usr/bin"):
+                Path(folder, place).mkdir(parents=True, exist_ok=True)
+            packed = subprocess.run(
+                ["tar", "-C", folder, "--owner=0", "--group=0", "-c", "."], capture_output=True, check=True
+            ).stdout
+        self.docker("import", "-", name, stdin=packed)
+
     def kill(self) -> None:
         """As when the machine's memory runs out."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(30)
         (self.folder / "pid").unlink(missing_ok=True)
+        for left in (self.folder / "exec/containerd").glob("containerd*.[ps][io][dc]*"):  # its containerd died with it
+            left.unlink()
 
     def stop(self) -> None:
         """End it, and what it may have left: its containerd when it was killed, its mounts, its control groups."""

@@ -165,14 +165,31 @@ def protect_workspace(
     return protect(kinds, always, if_there, at=at, guest=guest, held_files=held_files)
 
 
-def check_sources(shared: BottlePlan) -> None:
-    """CannotRunHere when a shared folder would show the bottle our own state: other bottles' keys and control sockets."""
+ENGINE_SOCKETS = (
+    "/run/docker.sock",
+    "/run/containerd/containerd.sock",
+    "/run/podman/podman.sock",
+    "/run/crio/crio.sock",
+    "/run/buildkit/buildkitd.sock",
+)
+"""Who can speak to one of these is root on this machine."""
+
+
+def check_sources(shared: BottlePlan, *, engines: tuple[str, ...] = ()) -> None:
+    """CannotRunHere when a shared folder would show the bottle our own state, or a container engine (`engines`: more sockets)."""
     own = [folder.resolve() for folder in (state_dir(), config_dir(), cache_dir())]
     binds = [mount.host_path for mount in shared.spec.mounts]
     if shared.spec.workspace.mode == "bind":
         binds.append(shared.workspace_dir)
+    sockets = [Path(name).resolve() for name in (*ENGINE_SOCKETS, *engines)]
     for bind in binds:
         place = bind.resolve()
+        if any(one.is_relative_to(place) for one in sockets):
+            raise CannotRunHere(
+                "A container engine's socket cannot be given to a bottle: who speaks to it is root on this machine.",
+                facts=(f"{bind} is, or holds, such a socket",),
+                next="Leave it out. For containers inside a bottle, use --backend smolmachines: it has a kernel of its own.",
+            )
         shown = [folder for folder in own if folder.is_relative_to(place) or place.is_relative_to(folder)]
         if shown:
             raise CannotRunHere(

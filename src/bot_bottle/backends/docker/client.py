@@ -164,6 +164,16 @@ def quoted(field: str) -> str:
     return '"' + field.replace('"', '""') + '"' if re.search(r'[",\r\n]', field) else field
 
 
+STAGE_LABEL = "bot-bottle.stage"
+SERVICE_LABEL = "bot-bottle.service"
+
+
+def list_words(stage: str, label: str = "") -> tuple[str, ...]:
+    """The containers of the bottle with this stage dir, running or not. Never by name: a name may be somebody else's."""
+    more = ("--filter", f"label={label}") if label else ()
+    return ("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={STAGE_LABEL}={stage}", *more)
+
+
 def remove_words(container: str) -> tuple[str, ...]:
     """Remove a container, running or not, with its anonymous volumes."""
     return ("rm", "--force", "--volumes", container)
@@ -212,6 +222,7 @@ ADVICE: tuple[tuple[str, str, str], ...] = (
         "Remove it with `docker rm -f`.",
     ),
     ("no space left on device", "The disk is full.", "Make room: `docker system df` says what Docker uses."),
+    ("unknown runtime specified", "The daemon does not have this runtime.", "`bot-bottle doctor` names those it has."),
     ("unknown or invalid runtime name", "The daemon does not have this runtime.", "`bot-bottle doctor` names those it has."),
     ("exec format error", "The image is made for another kind of processor.", "Use an image for this machine's processor."),
 )
@@ -220,7 +231,7 @@ ADVICE: tuple[tuple[str, str, str], ...] = (
 
 def explain(words: str, *, image: str = "") -> BottleError:
     """An error from docker's last words. Pure."""
-    lines = tuple(shown(line) for line in words.splitlines() if line.strip() and not line.startswith("See '"))[-6:]
+    lines = tuple(shown(line) for line in words.splitlines() if line.strip() and not line.startswith(("See '", "Run '")))[-6:]
     facts = (*lines, *((f"image {shown(image)}",) if image else ()))
     for sign, what, advice in ADVICE:
         if sign.lower() in words.lower():

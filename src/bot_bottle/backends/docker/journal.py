@@ -19,14 +19,18 @@ class Noted:
 
     docker: tuple[str, ...]
     container: str
-    services: tuple[str, ...] = ()
+    stage: str
+
+
+def noted_by(plan: DockerPlan) -> Noted:
+    """What this plan would note."""
+    return Noted(docker=plan.docker, container=plan.container, stage=str(plan.stage_dir))
 
 
 def note(plan: DockerPlan) -> None:
     """Before the container is made."""
-    services = [service.container for service in plan.services]
-    told = {"docker": list(plan.docker), "container": plan.container, "services": services}
-    write_file(plan.stage_dir / NAME, json.dumps(told))
+    made = {"docker": list(plan.docker), "container": plan.container, "stage": str(plan.stage_dir)}
+    write_file(plan.stage_dir / NAME, json.dumps(made))
 
 
 def noted(stage_dir: Path) -> Noted | None:
@@ -34,9 +38,7 @@ def noted(stage_dir: Path) -> Noted | None:
     try:
         found = json.loads((stage_dir / NAME).read_bytes())
         return Noted(
-            docker=tuple(str(word) for word in found["docker"]),
-            container=str(found["container"]),
-            services=tuple(str(name) for name in found.get("services", ())),
+            docker=tuple(str(word) for word in found["docker"]), container=str(found["container"]), stage=str(found["stage"])
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -18,22 +18,24 @@ from bot_bottle.backends.docker import services
 from bot_bottle.backends.docker.client import (
     DOOR_SOCKET,
     END_TIMEOUT_S,
+    SERVICE_LABEL,
     client_env,
     docker,
     explain,
     is_going,
     is_gone,
+    list_words,
     remove_words,
     run_words,
     shown,
 )
-from bot_bottle.backends.docker.journal import note, strike
+from bot_bottle.backends.docker.journal import Noted, note, noted, noted_by, strike
 from bot_bottle.backends.docker.plan import DockerPlan
 from bot_bottle.backends.placeholders import placed
 from bot_bottle.backends.portal import PortalBottle, take_sockets
 from bot_bottle.errors import BottleError
 from bot_bottle.guest import frames
-from bot_bottle.host.run import LongCommand, Process, run, spawn
+from bot_bottle.host.run import Finished, LongCommand, Process, run, spawn
 from bot_bottle.host.sockets import bind_at
 from bot_bottle.plans.gate import GATE_PORTS
 
@@ -87,8 +89,8 @@ def launch(plan: DockerPlan, link: BundleLink) -> Iterator[RunningBottle]:
         first = FirstProcess(_first_process(control))
         undo.callback(first.close)
         _begin(plan, control, link)
-        for service in plan.services:
-            undo.callback(remove, plan.docker, service.container)
+        if plan.services:
+            undo.callback(remove, noted_by(plan), SERVICE_LABEL)
         yield DockerBottle(plan, control=control, process=first, alive=first.alive)
 
 
@@ -184,29 +186,33 @@ def _remove(plan: DockerPlan, process: Process) -> None:
     """The portal ended when its channel closed; `docker run --rm` ends once the daemon has removed the container."""
     if process.wait(END_TIMEOUT_S / 2) != 0:
         process.end()
-        remove(plan.docker, plan.container)
+        remove(noted_by(plan))
     strike(plan.stage_dir)
 
 
-def remove(words: tuple[str, ...], container: str) -> None:
-    """Make sure that the container is not there. BottleError when that cannot be made sure of."""
+def remove(left: Noted, label: str = "") -> None:
+    """Make sure that no container of this bottle is there, or none with this label. BottleError when that cannot be made sure of."""
     deadline = time.monotonic() + END_TIMEOUT_S
     while True:
-        ended = docker(words, *remove_words(container), run=run, host=os.environ, timeout_s=END_TIMEOUT_S)
-        if is_gone(ended):
+        listed = docker(left.docker, *list_words(left.stage, label), run=run, host=os.environ)
+        containers = listed.stdout.decode(errors="replace").split()
+        if listed.code == 0 and not containers:
             return
-        if not is_going(ended) or time.monotonic() > deadline:
-            why = explain(ended.stderr.decode(errors="replace"))
-            raise BottleError(f"The container {container} may be left.", facts=(why.what, *why.facts), next=why.next)
+        ended = [listed] if listed.code != 0 else [_remove_one(left, container) for container in containers]
+        failed = [one for one in ended if not (is_gone(one) or is_going(one))]
+        if failed or time.monotonic() > deadline:
+            why = explain(failed[0].stderr.decode(errors="replace") if failed else "the daemon does not come to an end with it")
+            raise BottleError(f"The container {left.container} may be left.", facts=(why.what, *why.facts), next=why.next)
         time.sleep(0.05)
+
+
+def _remove_one(left: Noted, container: str) -> Finished:
+    return docker(left.docker, *remove_words(container), run=run, host=os.environ, timeout_s=END_TIMEOUT_S)
 
 
 def clean(stage_dir: Path) -> None:
     """After a killed keeper: the portal has ended by itself; whatever the daemon still has of the container is removed."""
-    from bot_bottle.backends.docker.journal import noted
-
     left = noted(stage_dir)
     if left is not None:
-        for container in (*left.services, left.container):
-            remove(left.docker, container)
+        remove(left)
         strike(stage_dir)

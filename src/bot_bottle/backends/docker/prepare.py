@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from zlib import crc32
 
-from bot_bottle.backends.docker.client import DOOR, GUEST, Daemon
+from bot_bottle.backends.docker.client import DOOR, GUEST, STAGE_LABEL, Daemon
 from bot_bottle.backends.docker.endpoint import Endpoint
 from bot_bottle.backends.docker.plan import ContainerLimits, DockerPlan, Owner
 from bot_bottle.backends.docker.services import describe, plan_services
@@ -23,11 +23,13 @@ from bot_bottle.record import field_values
 AGENT_ID = 1000
 MIB = 1024**2
 RUN_SIZE = 64 * MIB
+SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+"""Where programs look that read no variable: Debian's place, which Go, OpenSSL, Alpine and Arch know too."""
 
 
 def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> DockerPlan:
     """The shared decisions plus the container."""
-    check_sources(shared)
+    check_sources(shared, engines=() if endpoint.socket is None else (endpoint.socket,))
     folder = make_private_folder(shared.stage_dir / "backend")
     owner = owner_of(shared, is_rootless=daemon.is_rootless)
     protection = workspace_mounts(shared)
@@ -49,7 +51,7 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         **field_values(shared),
         docker=endpoint.words,
         container=container,
-        labels=(("bot-bottle", shared.slug), ("bot-bottle.stage", str(shared.stage_dir))),
+        labels=(("bot-bottle", shared.slug), (STAGE_LABEL, str(shared.stage_dir))),
         image_ref=image_ref(shared),
         read_only=owner.uid == 0 or (shared.spec.image is not None and shared.spec.image.read_only),
         hostname=hostname_for(shared.slug),
@@ -118,6 +120,7 @@ def _own(folder: Path, shared: BottlePlan, *, owner: Owner, door: Path, portal: 
         Bind(host_path=portal, guest_path=BUILT_INSIDE),
         Bind(host_path=door, guest_path=DOOR),
         Bind(host_path=shared.ca_bundle_file, guest_path=f"{GUEST}/ca.pem"),
+        Bind(host_path=shared.ca_bundle_file, guest_path=SYSTEM_CA),
         Bind(host_path=shared.prompt_file, guest_path=f"{GUEST}/prompt.md"),
     )
 

@@ -10,7 +10,7 @@ import os
 import time
 
 from bot_bottle.backends.base import RunningBottle
-from bot_bottle.backends.docker.client import PROXY_VARIABLES, docker, explain, limit_words, shown
+from bot_bottle.backends.docker.client import PROXY_VARIABLES, SERVICE_LABEL, docker, explain, limit_words, shown
 from bot_bottle.backends.docker.plan import ContainerLimits, DockerPlan, ServicePlan
 from bot_bottle.errors import BottleError
 from bot_bottle.host.run import Finished, run
@@ -71,7 +71,7 @@ def describe(services: tuple[ServicePlan, ...]) -> tuple[Line, ...]:
 def service_words(plan: DockerPlan, service: ServicePlan) -> tuple[str, ...]:
     """The arguments of docker that start it. Pure."""
     words = ["run", "--detach", "--pull", "never", "--name", service.container, "--network", f"container:{plan.container}"]
-    for name, value in (*plan.labels, ("bot-bottle.service", service.name)):
+    for name, value in (*plan.labels, (SERVICE_LABEL, service.name)):
         words += ["--label", f"{name}={value}"]
     words += ["--cap-drop", "ALL"]
     for capability in CAPABILITIES:
