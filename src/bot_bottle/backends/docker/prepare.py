@@ -1,6 +1,7 @@
 """Decides the docker backend's part of a plan. Reads this machine; writes only below the stage dir's `backend/`."""
 
 import os
+import stat
 from pathlib import Path
 from zlib import crc32
 
@@ -15,6 +16,7 @@ from bot_bottle.backends.protect import Protection, check_sources, workspace_mou
 from bot_bottle.backends.seccomp import filter_for
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.files import make_private_folder, write_file
+from bot_bottle.manifest.spec import Mount
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS, Line
 from bot_bottle.plans.image import DockerImage, ImageToMake
@@ -156,9 +158,19 @@ def _of_the_user(shared: BottlePlan, protection: Protection) -> tuple[Bind, ...]
     home = Bind(host_path=shared.stage_dir / "home", guest_path=shared.guest_home, writable=True)
     workspace = tuple(mount for mount in protection.mounts if isinstance(mount, Bind))
     assert len(workspace) == len(protection.mounts)
-    named = (*shared.agent_provision.mounts, *shared.spec.mounts)
+    programs = tuple(bind for mount in shared.agent_provision.mounts for bind in readable(mount))
+    named = shared.spec.mounts
     binds = (Bind(host_path=mount.host_path, guest_path=mount.guest_path, writable=mount.writable) for mount in named)
-    return (home, *workspace, *binds)
+    return (home, *workspace, *programs, *binds)
+
+
+def readable(mount: Mount) -> tuple[Bind, ...]:
+    """An agent's folder, where the bottle's user is not its owner and only the owner may enter it: what it holds, one by one."""
+    mode = mount.host_path.stat().st_mode
+    if os.geteuid() != 0 or mode & 0o005 == 0o005 or not stat.S_ISDIR(mode):
+        return (Bind(host_path=mount.host_path, guest_path=mount.guest_path),)
+    inside = sorted(one for one in mount.host_path.iterdir() if one.stat().st_mode & 0o004)
+    return tuple(Bind(host_path=one, guest_path=f"{mount.guest_path}/{one.name}") for one in inside)
 
 
 def _filter(folder: Path) -> Path:
