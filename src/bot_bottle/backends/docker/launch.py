@@ -191,7 +191,7 @@ def _remove(plan: DockerPlan, process: Process) -> None:
 
 
 def remove(left: Noted, label: str = "") -> None:
-    """Make sure that no container of this bottle is there, or none with this label. BottleError when that cannot be made sure of."""
+    """No container of this bottle (with this label) is there any more; BottleError when that cannot be made sure of."""
     deadline = time.monotonic() + END_TIMEOUT_S
     while True:
         listed = docker(left.docker, *list_words(left.stage, label), run=run, host=os.environ)
