@@ -60,7 +60,7 @@ def test_old_daemon_is_refused_by_its_version(shop: DockerShop, tmp_path: Path) 
     fake = tmp_path / "docker"
     fake.write_text('#!/bin/sh\necho \'{"ServerVersion": "19.03.15", "KernelVersion": "5.4.0"}\'\n')
     fake.chmod(0o755)
-    done = shop.run("shell", "--", "true", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    done = shop.run("shell", "--", "true", PATH=f"{tmp_path}:{os.environ['PATH']}", DOCKER_HOST="unix:///no/such")
     assert done.returncode == ExitCode.CANNOT_RUN_HERE
     assert b"Docker 19.03.15 is too old." in done.stderr
 
@@ -70,7 +70,7 @@ def test_silent_daemon_does_not_hold_the_command_for_ever(shop: DockerShop, tmp_
     fake.write_text("#!/bin/sh\nexec sleep 600\n")
     fake.chmod(0o755)
     started = time.monotonic()
-    done = shop.run("shell", "--", "true", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    done = shop.run("shell", "--", "true", PATH=f"{tmp_path}:{os.environ['PATH']}", DOCKER_HOST="unix:///no/such")
     assert done.returncode == ExitCode.CANNOT_RUN_HERE
     assert b"took longer than" in done.stderr
     assert time.monotonic() - started < 40

@@ -40,7 +40,7 @@ class Docker(Backend):
         endpoint, daemon = self._found or self._ask()
         if isinstance(daemon, Unusable):
             return None
-        there = docker.Docker(words=("docker", *endpoint.words), env=client_env(os.environ))
+        there = docker.Docker(words=("docker", *endpoint.words), env=client_env(os.environ), socket=endpoint.socket)
         return ready.ready_docker(wanted, there, make=make, say=say)
 
     def prepare(self, shared: BottlePlan) -> BottlePlan:

@@ -1,21 +1,41 @@
 """Whether bottles can be made with the operator's docker: one question to the daemon, for every start asks."""
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 
 from bot_bottle.backends.base import Unusable
-from bot_bottle.backends.docker.client import INFO, OLDEST, Daemon, docker, explain, is_too_old, read_info, refusal, shown
+from bot_bottle.backends.docker.client import (
+    INFO,
+    OLDEST,
+    Daemon,
+    docker,
+    explain,
+    is_too_old,
+    read_info,
+    refusal,
+    shown,
+)
 from bot_bottle.backends.docker.endpoint import Endpoint
 from bot_bottle.backends.first_process import BUILD_IT, NOT_BUILT, built_portal
 from bot_bottle.backends.seccomp import filter_for
+from bot_bottle.host.local_http import get
 from bot_bottle.host.run import CouldNotRun, Run
+
+QUICK_S = 5.0
+"""For the direct question; a daemon that is slower is asked with its own command, which waits longer."""
 
 
 def find_daemon(endpoint: Endpoint, *, run: Run, host: Mapping[str, str]) -> Daemon | Unusable:
     """The daemon at this endpoint, or why no bottle can be made with it."""
     if built_portal() is None:
         return Unusable(why=NOT_BUILT, next=BUILD_IT)
+    if shutil.which("docker", path=host.get("PATH")) is None:
+        return Unusable(why="docker is not installed.", next="Install Docker's command line, or put it on PATH.")
+    daemon = None if endpoint.socket is None else asked_directly(endpoint.socket)
+    if daemon is not None:
+        return unfit(daemon, endpoint, machine=os.uname().machine, kernel=os.uname().release) or daemon
     try:
         ended = docker(endpoint.words, *INFO, run=run, host=host)
     except CouldNotRun as error:
@@ -26,6 +46,12 @@ def find_daemon(endpoint: Endpoint, *, run: Run, host: Mapping[str, str]) -> Dae
         why = explain(words)
         return Unusable(why=why.what, facts=(*why.facts, described(endpoint)), next=why.next)
     return unfit(daemon, endpoint, machine=os.uname().machine, kernel=os.uname().release) or daemon
+
+
+def asked_directly(path: str) -> Daemon | None:
+    """What `docker info` would say, without starting it: a tenth of the time. None where that does not work."""
+    printed = get(path, "/info", timeout_s=QUICK_S)
+    return None if printed is None else read_info(printed)
 
 
 def unfit(daemon: Daemon, endpoint: Endpoint, *, machine: str, kernel: str) -> Unusable | None:

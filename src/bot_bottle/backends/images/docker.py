@@ -13,6 +13,7 @@ from typing import Any
 
 from bot_bottle.backends.images.archive import image_config
 from bot_bottle.errors import BottleError
+from bot_bottle.host.local_http import get
 from bot_bottle.host.plain import plain
 from bot_bottle.host.run import Command, Finished, Run, follow, plain_env, run
 from bot_bottle.plans.image import ImageConfig
@@ -42,10 +43,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Docker:
-    """How to reach the daemon: the words that begin each command, and its environment."""
+    """How to reach the daemon: the words that begin each command, its environment, and its socket where it is on this machine."""
 
     words: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
+    socket: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +77,9 @@ def own_docker(host: Mapping[str, str]) -> Docker:
 
 def inspect(docker: Docker, reference: str, *, run: Run = run) -> Found:
     """The image of this name. NoImage when the daemon has none; BottleError when it does not answer."""
+    printed = None if docker.socket is None else get(docker.socket, f"/images/{reference}/json", timeout_s=ASK_TIMEOUT_S)
+    if printed is not None:
+        return read_found(printed, reference)  # twenty times as quick as the command, which explains what went wrong
     done = run(_command(docker, "image", "inspect", "--format", "{{json .}}", reference))
     if done.code != 0:
         raise explained(done.stderr, reference)
