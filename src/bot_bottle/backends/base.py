@@ -123,6 +123,10 @@ class BundleLink(ABC):
         """
 
 
+OUTSIDE = "outside.json"
+"""In a stage dir, from before the first of it is made: what a backend has elsewhere that a killed keeper would leave."""
+
+
 class Backend(ABC):
     """One way to run bottles."""
 
@@ -151,7 +155,10 @@ class Backend(ABC):
         """
 
     def clean(self, stage_dir: Path) -> None:
-        """Remove what a launch that was killed left outside its stage dir. The bottle is dead; a second time does nothing."""
+        """Remove what a launch that was killed left outside its stage dir. The bottle is dead; a second time does nothing.
+
+        BottleError when it cannot be removed now. The file OUTSIDE stays there then, so that it is tried again.
+        """
         return  # most backends leave nothing there
 
     @abstractmethod

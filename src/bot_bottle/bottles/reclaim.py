@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from bot_bottle.backends.base import OUTSIDE
 from bot_bottle.backends.registry import find_backend
 from bot_bottle.bottles.listing import forget, tidy
 from bot_bottle.bottles.status import SLUG, Status, is_kept, read_status, write_status
@@ -15,16 +16,22 @@ KEEP_RECORDS_S = 7 * 24 * 3600.0
 """How long the record of an ended bottle stays that left nothing behind but its logs."""
 
 
-def sweep() -> None:
-    """Reclaim what died, forget records of long-ended bottles and what a killed start or `rm` left half made or removed."""
+def sweep() -> tuple[BottleError, ...]:
+    """Reclaim what died, forget records of long-ended bottles and what a killed start or `rm` left half made or removed.
+
+    Returns why some could not be brought in order now, such as an engine that does not answer: they are seen again next time.
+    """
     folder = paths.state_dir() / "bottles"
-    if not folder.is_dir():
-        return
-    for entry in os.scandir(folder):
-        if entry.name.startswith(".doomed-") or _is_stale(Path(entry.path)):
-            forget(Path(entry.path))
-        elif SLUG.fullmatch(entry.name):
-            reclaim(entry.name)
+    failed = []
+    for entry in os.scandir(folder) if folder.is_dir() else ():
+        try:
+            if entry.name.startswith(".doomed-") or _is_stale(Path(entry.path)):
+                forget(Path(entry.path))
+            elif SLUG.fullmatch(entry.name):
+                reclaim(entry.name)
+        except BottleError as error:
+            failed.append(error)
+    return tuple(failed)
 
 
 def _is_stale(stage_dir: Path) -> bool:
@@ -40,13 +47,17 @@ def _is_stale(stage_dir: Path) -> bool:
 
 
 def reclaim(slug: str) -> None:
-    """Bring one bottle in order if it died; nothing for one that runs, ended, or does not exist."""
+    """Bring one bottle in order if it died, or left something with its engine; nothing for one that runs or does not exist."""
     try:
         status = read_status(slug)
     except (NoSuchBottle, BottleError):
         return
-    if status.state == "died" and not is_kept(slug):
+    if is_kept(slug):
+        return
+    if status.state == "died":
         _reclaim(status)
+    elif status.state in ("ended", "failed") and (paths.bottle_dir(slug) / OUTSIDE).exists():
+        find_backend(status.backend).clean(paths.bottle_dir(slug))
 
 
 def _reclaim(status: Status) -> None:

@@ -1,4 +1,4 @@
-"""The verbs about bottles that exist: attach, exec, ls, logs, inspect, stop, rm, diff, land."""
+"""The verbs about bottles that exist: attach, exec, ls, logs, inspect, stop, rm, clean, diff, land."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from bot_bottle.bottles.status import Status, read_status
 from bot_bottle.bottles.stop import stop as stop_bottle
 from bot_bottle.bottles.stop import wait_ended
 from bot_bottle.cli.say import make_say
-from bot_bottle.errors import BadUsage
+from bot_bottle.errors import BadUsage, ExitCode
 from bot_bottle.host import paths
 from bot_bottle.host.plain import plain
 from bot_bottle.record import asdict
@@ -64,7 +64,8 @@ def exec_(slug: str, command: tuple[str, ...], env: tuple[str, ...], workdir: st
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def ls(*, ended_too: bool, as_json: bool) -> None:
     """List the running bottles, newest last. A star marks an ended one whose changes have not been landed."""
-    sweep()
+    for error in sweep():
+        make_say(quiet=False).line(" ".join((error.what, *error.facts)))
     found = listing.list_bottles(ended_too=ended_too)
     if as_json:
         click.echo(json.dumps([asdict(status) for status in found], indent=2))
@@ -73,6 +74,18 @@ def ls(*, ended_too: bool, as_json: bool) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
+
+
+@click.command(short_help="Put in order what crashes left.")
+def clean() -> int:
+    """Put in order what crashes left: bottles that died, their containers, records of long-ended bottles.
+
+    What runs stays, and so does every copy with changes that have not been landed. Exit code 125 when something is left.
+    """
+    failed = sweep()
+    for error in failed:
+        make_say(quiet=False).line(" ".join((error.what, *error.facts, error.next)))
+    return int(ExitCode.FAILED) if failed else 0
 
 
 def _row(status: Status) -> tuple[str, str, str, str, str, str]:

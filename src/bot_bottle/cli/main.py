@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "web": "web:web",
     "stop": "lifecycle:stop",
     "rm": "lifecycle:rm",
+    "clean": "lifecycle:clean",
     "doctor": "doctor:doctor",
     "completion": "lifecycle:completion",
     "agents": "agents:agents",

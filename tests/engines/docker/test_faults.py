@@ -107,12 +107,13 @@ def test_foreign_container_of_the_same_name_is_left_alone(shop: DockerShop) -> N
         subprocess.run(["docker", "rm", "-f", name], env=env, check=False, capture_output=True)
 
 
-def test_bottle_lives_on_without_its_daemon_and_ends_with_the_next_one(fragile: DockerShop, own: Dockerd) -> None:
+def test_bottle_lives_on_without_its_daemon_and_leaves_nothing_once_that_is_back(fragile: DockerShop, own: Dockerd) -> None:
     assert fragile.run("-d", "--name", "long", "shell", "--", "sleep", "600").returncode == 0
     own.kill()
     done = fragile.bot_bottle("exec", "long", "--", "sh", "-c", "echo still here")
     assert done.stdout == b"still here\n"
     own.start()
+    fragile.bot_bottle("stop", "long")  # a daemon that starts ends what it finds running, or has lost sight of it
     wait_until(lambda: own.docker("ps", "-aq").stdout.strip() == b"", "the container is left")
     wait_until(lambda: state(fragile, "long") != "running", "the end was not noticed")
     fragile.bot_bottle("rm", "-f", "long")
@@ -127,9 +128,15 @@ def test_what_a_stop_without_a_daemon_leaves_goes_when_it_is_back(fragile: Docke
     status = json.loads((fragile.bottles() / "long/status.json").read_text())
     assert "may be left" in status["why"]
     assert (fragile.bottles() / "long/workspace/result").read_text() == "work\n"
+    failed = fragile.bot_bottle("clean")
+    assert failed.returncode == ExitCode.FAILED
+    assert b"may be left" in failed.stderr
+    assert b"The Docker daemon does not answer." in failed.stderr
     own.start()
-    fragile.bot_bottle("rm", "-f", "long")
+    assert fragile.bot_bottle("clean").returncode == 0
     assert own.docker("ps", "-aq").stdout.strip() == b""
+    assert (fragile.bottles() / "long/workspace/result").read_text() == "work\n"
+    fragile.bot_bottle("rm", "-f", "long")
 
 
 def test_full_disk_is_said_and_nothing_is_left(fragile: DockerShop, own: Dockerd) -> None:

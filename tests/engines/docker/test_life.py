@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from docker_shop import IMAGE, DockerShop
 
-from bot_bottle.backends.docker.journal import NAME
+from bot_bottle.backends.base import OUTSIDE
 
 
 def wait_until(claim: Callable[[], bool], what: str) -> None:
@@ -80,7 +80,7 @@ def test_death_of_the_keeper_ends_the_container(shop: DockerShop, number: signal
     wait_until(lambda: shop.containers() == [], "the container is left")
     listed = json.loads(shop.bot_bottle("ls", "-a", "--json").stdout)
     assert listed[0]["state"] in ("failed", "ended", "died")
-    wait_until(lambda: not (shop.bottles() / "long" / NAME).exists() or bool(shop.bot_bottle("ls")), "the journal is left")
+    wait_until(lambda: not (shop.bottles() / "long" / OUTSIDE).exists() or bool(shop.bot_bottle("ls")), "the journal is left")
 
 
 def test_container_removed_from_outside_is_noticed(shop: DockerShop) -> None:
@@ -93,14 +93,14 @@ def test_container_removed_from_outside_is_noticed(shop: DockerShop) -> None:
 def test_next_command_removes_what_a_killed_start_left(shop: DockerShop) -> None:
     """As when keeper and daemon were killed between making and starting the container: it is there, and never ran."""
     shop.run("-d", "--name", "long", "shell", "--", "sleep", "600")
-    journal = (shop.bottles() / "long" / NAME).read_text()
+    journal = (shop.bottles() / "long" / OUTSIDE).read_text()
     os.kill(keeper_of(shop, "long"), signal.SIGKILL)
     wait_until(lambda: shop.containers() == [], "the container is left")
     name = json.loads(journal)["container"]
     label = f"bot-bottle.stage={shop.bottles() / 'long'}"
     create = ["docker", "create", "--name", name, "--label", "bot-bottle=long", "--label", label]
     subprocess.run([*create, IMAGE, "true"], env=os.environ | shop.env(), check=True, capture_output=True)
-    (shop.bottles() / "long" / NAME).write_text(journal)
+    (shop.bottles() / "long" / OUTSIDE).write_text(journal)
     shop.bot_bottle("rm", "-f", "long")
     assert shop.containers() == []
 

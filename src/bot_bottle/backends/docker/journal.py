@@ -6,11 +6,10 @@ The file lies beside the backend's folder, which is removed at a bottle's end.
 import json
 from pathlib import Path
 
+from bot_bottle.backends.base import OUTSIDE
 from bot_bottle.backends.docker.plan import DockerPlan
 from bot_bottle.host.files import write_file
 from bot_bottle.record import dataclass
-
-NAME = "container.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,13 +29,13 @@ def noted_by(plan: DockerPlan) -> Noted:
 def note(plan: DockerPlan) -> None:
     """Before the container is made."""
     made = {"docker": list(plan.docker), "container": plan.container, "stage": str(plan.stage_dir)}
-    write_file(plan.stage_dir / NAME, json.dumps(made))
+    write_file(plan.stage_dir / OUTSIDE, json.dumps(made))
 
 
 def noted(stage_dir: Path) -> Noted | None:
     """What may be left; None when nothing is."""
     try:
-        found = json.loads((stage_dir / NAME).read_bytes())
+        found = json.loads((stage_dir / OUTSIDE).read_bytes())
         return Noted(
             docker=tuple(str(word) for word in found["docker"]), container=str(found["container"]), stage=str(found["stage"])
         )
@@ -46,4 +45,4 @@ def noted(stage_dir: Path) -> Noted | None:
 
 def strike(stage_dir: Path) -> None:
     """The container is gone."""
-    (stage_dir / NAME).unlink(missing_ok=True)
+    (stage_dir / OUTSIDE).unlink(missing_ok=True)
