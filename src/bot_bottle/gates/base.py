@@ -186,5 +186,6 @@ class Inspector(Gate):
     def object_scan(self) -> Callable[[Iterable[bytes], str], Sequence[Sighting]]:
         """Looks at objects that are to leave together (those of one push), each given in parts and named for people.
 
-        It also sees what is spread over several of them. Not for two threads at a time.
+        It also sees what is spread over several of them. It may be used by another thread than the inspector's, but by one at a
+        time.
         """

@@ -61,6 +61,10 @@ class Engine(ABC):
     def stream(self) -> Stream:
         """A search over chunks."""
 
+    def apart(self) -> "Engine":
+        """The same search for another thread, which may run while this one does."""
+        return self
+
 
 @cache
 def re2_compile(expression: str) -> "re2._Regexp[bytes]":

@@ -1,5 +1,6 @@
 """The fast engine: hyperscan, block mode for short texts and streaming mode for bodies, both compiled once and cached."""
 
+import copy
 from collections.abc import Sequence
 
 import hyperscan
@@ -24,8 +25,8 @@ class HyperscanEngine(Engine):
             for group in sorted({pattern.group for pattern in patterns})
         ]
         self._needles = [(len(patterns) + number, _exactly(needle)) for number, needle in enumerate(needles)]
-        self._blocks = self._make(hyperscan.HS_MODE_BLOCK)
-        self._streams = self._make(hyperscan.HS_MODE_STREAM)
+        self._blocks = [(one, one.scratch) for one in self._make(hyperscan.HS_MODE_BLOCK)]
+        self._streams: list[hyperscan.Database] = self._make(hyperscan.HS_MODE_STREAM)
 
     def _make(self, mode: int) -> list["hyperscan.Database"]:
         databases = [_cached(group, mode) for group in self._groups if group]
@@ -34,13 +35,25 @@ class HyperscanEngine(Engine):
     def find(self, content: bytes) -> list[Hit]:
         """Every hit in one block."""
         hits: list[Hit] = []
-        for database in self._blocks:
-            database.scan(content, match_event_handler=_note, context=hits)
+        for database, scratch in self._blocks:
+            database.scan(content, match_event_handler=_note, context=hits, scratch=scratch)
         return hits
 
     def stream(self) -> Stream:
         """A search over chunks."""
+        if not self._streams:
+            self._streams = self._make(hyperscan.HS_MODE_STREAM)
         return _Streams(self._streams)
+
+    def apart(self) -> "HyperscanEngine":
+        """The same databases with room of its own to work in: hyperscan lets go of the interpreter while it searches.
+
+        The binding closes a stream in its database's own room, so databases for streams are loaded anew when one is needed.
+        """
+        other = copy.copy(self)
+        other._blocks = [(database, scratch.clone()) for database, scratch in self._blocks]
+        other._streams = []
+        return other
 
 
 def _compile(group: list[tuple[int, bytes]], mode: int) -> "hyperscan.Database":

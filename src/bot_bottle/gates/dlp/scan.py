@@ -3,6 +3,7 @@
 The bytes are the attacker's. Whatever cannot be looked at within the bounds is itself a finding.
 """
 
+import copy
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -81,6 +82,12 @@ class Scanner:
         self._needles = own.needles(secrets)
         self._key = key
         self.engine: Engine = choose_engine(patterns, [needle.text for needle in self._needles], prefer=engine)
+
+    def apart(self) -> "Scanner":
+        """The same for another thread, which may scan while this one does."""
+        other = copy.copy(self)
+        other.engine = self.engine.apart()
+        return other
 
     def scan(self, views: Iterable[View]) -> list[Finding]:
         """Everything found in these views, each finding once."""

@@ -92,7 +92,8 @@ class DlpGate(Inspector, Adjustable):
 
     def object_scan(self) -> ObjectScan:
         """For the objects of one push."""
-        return ObjectScan(BlobScanner(self._secrets, key=self.key, scanner=self.scanner), self._secrets, self.settings)
+        scanner = BlobScanner(self._secrets, key=self.key, scanner=self.scanner.apart())
+        return ObjectScan(scanner, self._secrets, self.settings)
 
     def remember_redirect(self, host: str, location: str) -> None:
         """A server sends the client on. The tokens in such an address are the server's: signed downloads are made so."""
