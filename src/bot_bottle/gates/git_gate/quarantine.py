@@ -13,7 +13,7 @@ from bot_bottle.gates.git_gate.children import running
 from bot_bottle.gates.git_gate.http import Body
 from bot_bottle.gates.git_gate.mirror import Mirror
 from bot_bottle.gates.git_gate.records import MIB, GitRunner, Sees
-from bot_bottle.gates.git_gate.runner import Git
+from bot_bottle.gates.git_gate.runner import Git, limits
 from bot_bottle.host.run import Command, Finished, LongCommand, Process, run, spawn
 
 INDEX_TIMEOUT_S = 1800.0
@@ -73,7 +73,10 @@ class Quarantine(GitRunner):
         """As the contract says."""
         git = self._seeing(sees)
         argv = git.argv(*words, at=self._mirror.path)
-        return spawn(LongCommand(argv=argv, env=git.env, stdin=stdin, stdout=stdout, cwd=Path("/"), new_session=True))
+        bounds = limits(largest_file=MIB)  # it only reads
+        return spawn(
+            LongCommand(argv=argv, env=git.env, stdin=stdin, stdout=stdout, cwd=Path("/"), new_session=True, limits=bounds)
+        )
 
     def _seeing(self, sees: Sees) -> Git:
         return {"both": self.git, "quarantine": self._alone, "mirror": self._mirror.git}[sees]

@@ -68,6 +68,16 @@ SETTINGS: Sequence[tuple[str, str]] = (
 """Our whole configuration, the places aside. See git-config(1) for each."""
 
 
+def limits(*, largest_file: int) -> tuple[tuple[int, int], ...]:
+    """What a git child may use (getrlimit(2))."""
+    return (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, CPU_LIMIT_S),
+        (resource.RLIMIT_FSIZE, largest_file),
+        (resource.RLIMIT_AS, MEMORY_LIMIT),
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Git:
     """A way to run git. `env` is a child's whole environment; `more` are settings that only a child's environment holds."""
@@ -130,12 +140,7 @@ class Git:
                 stderr=stderr,
                 cwd=self.config.parent,
                 new_session=True,
-                limits=(
-                    (resource.RLIMIT_CORE, 0),
-                    (resource.RLIMIT_CPU, CPU_LIMIT_S),
-                    (resource.RLIMIT_FSIZE, largest_file),
-                    (resource.RLIMIT_AS, MEMORY_LIMIT),
-                ),
+                limits=limits(largest_file=largest_file),
             )
         )
 
