@@ -1,10 +1,23 @@
 """`bot-bottle images` with a daemon: built before the first start, needed by the bottle that ran, gone when told."""
 
 import json
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from docker_shop import IMAGE, DockerShop
+
+BASE = "bot-bottle-test/cli-base:1"
+"""The base by a name: BuildKit takes no identity as a base."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def base_image() -> Iterator[None]:
+    subprocess.run(["docker", "tag", IMAGE, BASE], check=True)
+    yield
+    subprocess.run(["docker", "image", "rm", BASE], check=True, stdout=subprocess.DEVNULL)
 
 
 def listed(shop: DockerShop) -> list[dict[str, Any]]:
@@ -15,7 +28,7 @@ def listed(shop: DockerShop) -> list[dict[str, Any]]:
 
 def dockerfile(shop: DockerShop, *lines: str) -> Path:
     path = shop.project / "Dockerfile"
-    path.write_text("\n".join((f"FROM {IMAGE}", *lines)) + "\n")
+    path.write_text("\n".join((f"FROM {BASE}", *lines)) + "\n")
     return path
 
 

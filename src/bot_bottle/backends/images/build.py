@@ -44,7 +44,7 @@ CONTEXT_FILES = 500_000
 STEP_SHOWN = 110
 """Characters of a step: a line of a terminal."""
 
-_STEP = re.compile(r"(?:Step \d+/\d+ : |#\d+ \[)(.{1,200})")
+_STEP = re.compile(r"(?:Step \d+/\d+ : |#\d+ \[(?!internal\]))(.{1,200})")
 
 Say = Callable[[str], None]
 

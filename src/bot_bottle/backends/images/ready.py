@@ -61,7 +61,8 @@ def _source(image: Image, wanted: WantedImage, docker: Docker, *, make: bool, sa
             recipe = replace(recipe, arguments=image.build_args, target=source.target, network=image.build_network)
             return _built(recipe, docker, make=make, say=say, fresh=wanted.fresh)
         case FromAgent(base=base):
-            return _built(of_the_agent(base, image, wanted), docker, make=make, say=say, fresh=wanted.fresh)
+            on = base if base.startswith("sha256:") else None
+            return _built(of_the_agent(base, image, wanted), docker, make=make, say=say, fresh=wanted.fresh, on=on)
         case FromArchive(archive=archive):
             from bot_bottle.backends.images.loading import loaded_archive
 
@@ -74,7 +75,8 @@ def _source(image: Image, wanted: WantedImage, docker: Docker, *, make: bool, sa
 
 def of_the_agent(base: str, image: Image, wanted: WantedImage) -> Recipe:
     """The agent's own Dockerfile, with what it copies beside it."""
-    arguments = dict(image.build_args) | ({"BASE": base} if base else {})
+    name = base_name(base) if base.startswith("sha256:") else base
+    arguments = dict(image.build_args) | ({"BASE": name} if base else {})
     on = f" on {base}" if base else ""
     return Recipe(
         kind="agent",

@@ -75,6 +75,7 @@ def test_only_steps_of_the_builder_are_told() -> None:
         "Step 1/3 : FROM a",
         " ---> 12ab",
         "#5 [2/4] RUN make",
+        "#2 [internal] load .dockerignore",
         "#5 0.3 compiling",
         "Step 3/3 : LABEL bot-bottle.image=agent",
     ]
