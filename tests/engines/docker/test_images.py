@@ -155,6 +155,16 @@ def test_a_build_never_sends_what_steers_a_terminal(tmp_path: Path, docker: Dock
     assert all(fact.isprintable() for fact in caught.value.facts)
 
 
+def test_a_step_may_mount_the_certificates_that_this_host_trusts(tmp_path: Path, docker: Docker) -> None:
+    source = dockerfile(tmp_path, "RUN --mount=type=secret,id=roots grep -c BEGIN /run/secrets/roots > /count")
+    try:
+        found = ready(wanted(source), docker)
+    except CannotRunHere as error:
+        pytest.skip(error.what)
+    assert int(inside(found, "cat", "/count")) > 1
+    assert inside(found, "sh", "-c", "ls /run/secrets 2>/dev/null || echo none").strip() in ("", "none")
+
+
 def test_our_own_folders_are_no_context(own_folders: Path, docker: Docker) -> None:
     with pytest.raises(CannotRunHere, match="no build may have"):
         ready(wanted(dockerfile(own_folders, "COPY . /all")), docker)

@@ -33,13 +33,16 @@ from bot_bottle.host.run import Command, Finished, follow
 from bot_bottle.manifest.host_paths import refuse_own_folders
 from bot_bottle.manifest.mistakes import Wrong
 from bot_bottle.manifest.spec import BuildNetwork
-from bot_bottle.record import dataclass
+from bot_bottle.record import dataclass, field
 
 BASES = f"{LABEL}.bases"
 """The label that holds the identities of what an image was built on."""
 
 CONTEXT_FILES = 500_000
 """Files of a context that are looked at for the hash; a folder with more is another one than was meant."""
+
+ROOTS_ID = "roots"
+"""The build secret that holds the certificates this host trusts; a Dockerfile that mounts it needs BuildKit."""
 
 STEP_SHOWN = 110
 """Characters of a step: a line of a terminal."""
@@ -51,7 +54,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """One build, whole: `kind` is its label, `origin` what people call it. Without a `context` only `files` lie beside it."""
+    """One build, whole: `kind` is its label, `origin` what people call it. Without a `context` only `files` lie beside it.
+
+    `roots` are the certificates that a step may mount as the build secret of that name; no layer keeps them.
+    """
 
     kind: str
     origin: str
@@ -61,6 +67,7 @@ class Recipe:
     arguments: tuple[tuple[str, str], ...] = ()
     target: str = ""
     network: BuildNetwork = "default"
+    roots: bytes = field(default=b"", repr=False)
 
 
 def recipe_for(kind: str, dockerfile: Path, *, context: Path, origin: str) -> Recipe:
@@ -161,6 +168,7 @@ def build(recipe: Recipe, docker: Docker, key: str, *, say: Say, fresh: bool = F
             words += ["--build-arg", f"{name}={value}"]
         words += ["--target", recipe.target] if recipe.target else []
         words += ["--network", recipe.network] if recipe.network != "default" else []
+        words += ["--secret", f"id={ROOTS_ID},src={dockerfile.with_name(ROOTS_ID)}"] if recipe.roots else []
         words += ["--force-rm"]  # else a failed step leaves its container
         words += ["--no-cache"] if fresh else []
         env = {**docker.env, "BUILDKIT_PROGRESS": "plain", "DOCKER_CLI_HINTS": "false"}
@@ -209,6 +217,8 @@ def laid_out(recipe: Recipe) -> Iterator[tuple[Path, Path]]:
         folder = Path(name)
         dockerfile = write_file(folder / "Dockerfile", recipe.dockerfile)
         beside = make_private_folder(folder / "context")
+        if recipe.roots:
+            write_file(folder / ROOTS_ID, recipe.roots)
         for file, content in recipe.files:
             write_file(beside / file, content, mode=0o644)
         yield dockerfile, recipe.context or beside

@@ -47,6 +47,12 @@ def needs_buildkit(text: str) -> bool:
     return has_syntax or any(_NEEDS_BUILDKIT.search(f" {words}") is not None for _, words in instructions(text))
 
 
+def mounts_secret(text: str, name: str) -> bool:
+    """Whether a step mounts the build secret of this name."""
+    every = (one for kind, words in instructions(text) if kind == "RUN" for one in _mounts(words))
+    return any("type=secret" in one.split(",") and f"id={name}" in one.split(",") for one in every)
+
+
 def bases(text: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
     """The images it builds on, its arguments filled in; stages of its own are left out."""
     known = dict(arguments)

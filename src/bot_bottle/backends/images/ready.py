@@ -5,8 +5,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from bot_bottle.backends.images.build import Recipe, build, built, key_of, recipe_for
+from bot_bottle.backends.images.build import ROOTS_ID, Recipe, build, built, key_of, recipe_for
 from bot_bottle.backends.images.docker import Docker, Found, base_name, find, look, named, pull
+from bot_bottle.backends.images.dockerfile import mounts_secret
 from bot_bottle.backends.images.store import locked, mark_used, store_dir
 from bot_bottle.errors import BottleError
 from bot_bottle.host.files import make_private_folder
@@ -58,7 +59,8 @@ def _source(image: Image, wanted: WantedImage, docker: Docker, *, make: bool, sa
             return _referred(reference, docker, make=make, say=say, fresh=wanted.fresh)
         case FromDockerfile() as source:
             recipe = recipe_for("dockerfile", source.dockerfile, context=source.context, origin=str(source.dockerfile))
-            recipe = replace(recipe, arguments=image.build_args, target=source.target, network=image.build_network)
+            roots = trusted(wanted) if mounts_secret(recipe.dockerfile, ROOTS_ID) else b""
+            recipe = replace(recipe, arguments=image.build_args, target=source.target, network=image.build_network, roots=roots)
             return _built(recipe, docker, make=make, say=say, fresh=wanted.fresh)
         case FromAgent(base=base):
             on = base if base.startswith("sha256:") else None
@@ -113,7 +115,12 @@ def with_packages(on: DockerImage, image: Image, wanted: WantedImage) -> Recipe:
 def beside(wanted: WantedImage) -> tuple[tuple[str, bytes], ...]:
     """The installer, and the certificates that this host and the operator trust."""
     installer = Path(__file__).with_name(PACKAGES).read_bytes()
-    return ((PACKAGES, installer), (ROOTS, merge_roots("", (find_roots(os.environ), *wanted.authorities))))
+    return ((PACKAGES, installer), (ROOTS, trusted(wanted)))
+
+
+def trusted(wanted: WantedImage) -> bytes:
+    """The certificates that this host and the operator trust, as one PEM file."""
+    return merge_roots("", (find_roots(os.environ), *wanted.authorities))
 
 
 def _built(

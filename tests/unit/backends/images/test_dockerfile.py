@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot_bottle.backends.images.dockerfile import bases, needs_buildkit, uses_context
+from bot_bottle.backends.images.dockerfile import bases, mounts_secret, needs_buildkit, uses_context
 
 COPIES = [
     ("FROM a\nCOPY . /x", True),
@@ -59,3 +59,18 @@ def test_what_it_builds_on(text: str, expected: tuple[str, ...]) -> None:
 )
 def test_whether_it_needs_buildkit(text: str, needs: bool) -> None:
     assert needs_buildkit(text) is needs
+
+
+@pytest.mark.parametrize(
+    ("text", "mounts"),
+    [
+        ("FROM a\nRUN --mount=type=secret,id=roots,target=/x true", True),
+        ("FROM a\nRUN --mount=id=roots,type=secret true", True),
+        ("FROM a\nRUN --mount=type=secret,id=other true", False),
+        ("FROM a\nRUN echo id=roots type=secret", False),
+        ("FROM a\nRUN --mount=type=cache,id=roots,target=/x true", False),
+    ],
+)
+def test_whether_it_mounts_the_certificates(text: str, mounts: bool) -> None:
+    assert mounts_secret(text, "roots") is mounts
+    assert not uses_context(text)
