@@ -76,7 +76,15 @@ def build(said: Common, tree: Branch) -> tuple[Layer, list[Mistake]]:
             reads.append((path, sha256(read_once(path, follow=True)[0]).hexdigest()))
         except OSError as error:
             mistakes.append(mistake(places[key], key, Wrong(f"the file cannot be read ({error.strerror})"), path))
-    return replace(_layer(said, tree.place.name, places), prompt=prompt, reads=tuple(reads)), mistakes
+    layer = replace(_layer(said, tree.place.name, places), prompt=prompt, reads=tuple(reads))
+    return replace(layer, image=_pinned(layer.image, dict(reads))), mistakes
+
+
+def _pinned(image: ImageSaid | None, reads: dict[Path, str]) -> ImageSaid | None:
+    """The Dockerfile bound to the content that was judged: what is built is that, or nothing."""
+    if image is None or not isinstance(image.source, FromDockerfile):
+        return image
+    return replace(image, source=replace(image.source, sha256=reads.get(image.source.dockerfile, "")))
 
 
 def _named_files(said: Common) -> list[tuple[str, Path]]:

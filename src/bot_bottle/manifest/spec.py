@@ -240,11 +240,15 @@ class FromAgent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FromDockerfile:
-    """The operator's Dockerfile. `context` is the folder it may copy from, `target` the stage to stop at (empty: the last)."""
+    """The operator's Dockerfile. `context` is the folder it may copy from, `target` the stage to stop at (empty: the last).
+
+    `sha256` is that of the content which was read with the manifest (empty: not read then); no other is built.
+    """
 
     dockerfile: Path
     context: Path
     target: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

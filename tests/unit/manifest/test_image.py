@@ -1,5 +1,6 @@
 """The section `image`, the option `--image`, and how both add up."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_each_source_becomes_its_own_record(repository: Path) -> None:
     (repository / "tools.tar").touch()
     (repository / "root").mkdir()
     top = repository.resolve()
-    built = FromDockerfile(dockerfile=top / "Dockerfile.agent", context=top)
+    built = FromDockerfile(dockerfile=top / "Dockerfile.agent", context=top, sha256=sha256(b"FROM scratch").hexdigest())
     assert image_of(repository, "image: {dockerfile: Dockerfile.agent}") == Image(source=built)
     assert image_of(repository, "image: {ref: 'debian:bookworm'}") == Image(source=FromReference(reference="debian:bookworm"))
     assert image_of(repository, "image: {archive: tools.tar}") == Image(source=FromArchive(archive=top / "tools.tar"))
@@ -49,7 +50,8 @@ def test_a_context_and_a_stage_belong_to_the_dockerfile(repository: Path) -> Non
     (repository / "Dockerfile").write_text("FROM scratch AS first")
     made = image_of(repository, "image: {dockerfile: Dockerfile, context: build, target: first, build_args: {VERSION: 1.10}}")
     top = repository.resolve()
-    source = FromDockerfile(dockerfile=top / "Dockerfile", context=top / "build", target="first")
+    read = sha256(b"FROM scratch AS first").hexdigest()
+    source = FromDockerfile(dockerfile=top / "Dockerfile", context=top / "build", target="first", sha256=read)
     assert made == Image(source=source, build_args=(("VERSION", "1.10"),))
 
 
@@ -96,8 +98,6 @@ def test_a_changed_dockerfile_is_not_the_one_that_was_trusted(repository: Path) 
     dockerfile, manifest = repository / "Dockerfile", repository / "bottle.yaml"
     dockerfile.write_text("FROM scratch")
     manifest.write_text("image: {dockerfile: Dockerfile}")
-    from hashlib import sha256
-
     reads = ((dockerfile.resolve(), sha256(b"FROM scratch").hexdigest()),)
     remember(manifest.resolve(), manifest.read_bytes(), reads, at=0)
     spec = load(Sources(cwd=repository)).spec

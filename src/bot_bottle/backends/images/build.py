@@ -32,8 +32,8 @@ from bot_bottle.host.plain import plain
 from bot_bottle.host.run import Command, Finished, follow
 from bot_bottle.manifest.host_paths import refuse_own_folders
 from bot_bottle.manifest.mistakes import Wrong
-from bot_bottle.manifest.spec import BuildNetwork
-from bot_bottle.record import dataclass, field
+from bot_bottle.manifest.spec import BuildNetwork, FromDockerfile
+from bot_bottle.record import dataclass, field, replace
 
 BASES = f"{LABEL}.bases"
 """The label that holds the identities of what an image was built on."""
@@ -70,23 +70,28 @@ class Recipe:
     roots: bytes = field(default=b"", repr=False)
 
 
-def recipe_for(kind: str, dockerfile: Path, *, context: Path, origin: str) -> Recipe:
+def recipe_for(source: FromDockerfile) -> Recipe:
     """The operator's Dockerfile. Its folder is sent only when it copies from it."""
+    shown = plain(str(source.dockerfile))
     try:
-        text = dockerfile.read_text(encoding="utf-8")
+        content = source.dockerfile.read_bytes()
+        text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BottleError(f"{plain(str(dockerfile))} cannot be read.", facts=(plain(str(error), limit=200),)) from error
+        raise BottleError(f"{shown} cannot be read.", facts=(plain(str(error), limit=200),)) from error
+    if source.sha256 and hashlib.sha256(content).hexdigest() != source.sha256:
+        raise BottleError(f"{shown} changed while the start read it, and was not built.", next="Look at it, and start again.")
+    recipe = Recipe(kind="dockerfile", origin=str(source.dockerfile), dockerfile=text, target=source.target)
     if not uses_context(text):
-        return Recipe(kind=kind, origin=origin, dockerfile=text)
+        return recipe
     try:
-        refuse_own_folders(context)
+        refuse_own_folders(source.context)
     except Wrong as wrong:
         raise CannotRunHere(
             "This Dockerfile copies files from a folder that no build may have.",
             facts=(wrong.what,),
             next="Name another `context`.",
         ) from None
-    return Recipe(kind=kind, origin=origin, dockerfile=text, context=context)
+    return replace(recipe, context=source.context)
 
 
 def key_of(recipe: Recipe) -> str:

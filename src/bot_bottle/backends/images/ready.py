@@ -58,9 +58,9 @@ def _source(image: Image, wanted: WantedImage, docker: Docker, *, make: bool, sa
         case FromReference(reference=reference):
             return _referred(reference, docker, make=make, say=say, fresh=wanted.fresh)
         case FromDockerfile() as source:
-            recipe = recipe_for("dockerfile", source.dockerfile, context=source.context, origin=str(source.dockerfile))
+            recipe = recipe_for(source)
             roots = trusted(wanted) if mounts_secret(recipe.dockerfile, ROOTS_ID) else b""
-            recipe = replace(recipe, arguments=image.build_args, target=source.target, network=image.build_network, roots=roots)
+            recipe = replace(recipe, arguments=image.build_args, network=image.build_network, roots=roots)
             return _built(recipe, docker, make=make, say=say, fresh=wanted.fresh)
         case FromAgent(base=base):
             on = base if base.startswith("sha256:") else None

@@ -1,8 +1,14 @@
 """What is read of Dockerfiles."""
 
+from hashlib import sha256
+from pathlib import Path
+
 import pytest
 
+from bot_bottle.backends.images.build import recipe_for
 from bot_bottle.backends.images.dockerfile import bases, mounts_secret, needs_buildkit, uses_context
+from bot_bottle.errors import BottleError
+from bot_bottle.manifest.spec import FromDockerfile
 
 COPIES = [
     ("FROM a\nCOPY . /x", True),
@@ -74,3 +80,14 @@ def test_whether_it_needs_buildkit(text: str, needs: bool) -> None:
 def test_whether_it_mounts_the_certificates(text: str, mounts: bool) -> None:
     assert mounts_secret(text, "roots") is mounts
     assert not uses_context(text)
+
+
+def test_what_was_judged_is_built_or_nothing(tmp_path: Path) -> None:
+    """A bottle that shares the folder could write another Dockerfile between the operator's look and the build."""
+    path = tmp_path / "Dockerfile"
+    path.write_text("FROM scratch")
+    source = FromDockerfile(dockerfile=path, context=tmp_path, sha256=sha256(b"FROM scratch").hexdigest())
+    assert recipe_for(source).dockerfile == "FROM scratch"
+    path.write_text("FROM evil")
+    with pytest.raises(BottleError, match="changed while"):
+        recipe_for(source)
