@@ -57,11 +57,13 @@ Mounted = Bind | Link | Memory | Special | Closed
 class Placeholder:
     """Stands in the operator's workspace, while the bottle runs, for something that must not come into being there.
 
-    An empty folder, which git does not see, or a file with `content`. It is removed afterwards if it is still exactly that.
+    An empty folder, which git does not see, or a file with `content`. It is removed afterwards if it is still exactly that. With
+    `mode` it has this one, whatever the umask.
     """
 
     host_path: Path
     content: str | None = None
+    mode: int | None = None
 
 
 def memory_files(limits: Limits) -> int:

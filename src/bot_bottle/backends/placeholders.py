@@ -40,13 +40,15 @@ def place(one: Placeholder) -> None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(one.host_path, "x", opener=lambda name, _: os.open(name, flags, 0o644)) as file:
                 file.write(one.content)
+        if one.mode is not None:
+            one.host_path.chmod(one.mode)
 
 
 def remove_left(stage_dir: Path) -> None:
     """Take away what this bottle's journal names, unless another bottle's does too; then the journal. Twice is harmless."""
     journal = stage_dir / "backend" / JOURNAL
     kept = of_others(stage_dir)
-    for path, content in read(journal):
+    for path, content in reversed(read(journal)):  # what lies in another one goes before it
         if path not in kept:
             remove(Path(path), content)
     journal.unlink(missing_ok=True)

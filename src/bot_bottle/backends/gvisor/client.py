@@ -35,12 +35,14 @@ signal them. Commands hold none."""
 def config(plan: GvisorPlan) -> dict[str, Any]:  # Any: JSON
     """The bundle's config.json."""
     entries = [mount_entry(mount) for mount in plan.mounts if not isinstance(mount, Link | Closed)]
-    return specification(first_words(plan), plan.root, read_only=not plan.is_image, hostname=plan.hostname, mounts=entries)
+    return specification(
+        first_words(plan), plan.root, read_only=not plan.is_image, hostname=plan.hostname, folder=GATES, mounts=entries
+    )
 
 
 def trial_config(root: Path) -> dict[str, Any]:  # Any: JSON
     """Of a sandbox that holds the portal and nothing else."""
-    return specification(("/portal", str(CONTROL)), root, read_only=True, hostname="trial", mounts=[])
+    return specification(("/portal", str(CONTROL)), root, read_only=True, hostname="trial", folder="/", mounts=[])
 
 
 def specification(
@@ -49,6 +51,7 @@ def specification(
     *,
     read_only: bool,
     hostname: str,
+    folder: str,
     mounts: list[dict[str, Any]],  # Any: JSON
 ) -> dict[str, Any]:  # Any: JSON
     """The parts that every sandbox of ours has."""
@@ -59,7 +62,7 @@ def specification(
             "user": {"uid": 0, "gid": 0},  # whom files of the host's user belong to: rootless runsc maps nobody else
             "args": list(argv),
             "env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
-            "cwd": "/",
+            "cwd": folder,
             "capabilities": {name: list(FIRST_CAPABILITIES) for name in CAPABILITY_SETS},
             "rlimits": [{"type": "RLIMIT_NOFILE", "soft": OPEN_FILES, "hard": OPEN_FILES}],
             "noNewPrivileges": True,
@@ -73,7 +76,7 @@ def specification(
 
 def first_words(plan: GvisorPlan) -> tuple[str, ...]:
     """The first process: the forwarder, which becomes the portal once it listens."""
-    relays = (f"{GATE_PORTS[gate]}={GATES}/{gate}" for gate in plan.gates)
+    relays = (f"{GATE_PORTS[gate]}={gate}" for gate in plan.gates)  # from the folder of the gates
     return (FORWARDER, "--user", str(OWN_ID), *relays, "--", PORTAL, str(CONTROL))
 
 

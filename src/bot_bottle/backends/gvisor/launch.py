@@ -32,13 +32,12 @@ ENGINE, EACH = 6, 2
 @contextlib.contextmanager
 def launch(plan: GvisorPlan, link: BundleLink) -> Iterator[RunningBottle]:
     """A sealed bottle whose gates' sockets are with the bundle."""
-    for program in (plan.portal, plan.forwarder):
-        ready_program(program)
+    bring_programs(plan)
     with contextlib.ExitStack() as undo:
         undo.enter_context(placed(plan.placeholders, stage_dir=plan.stage_dir))
         join_groups = undo.enter_context(in_groups(plan.limits.cgroup, journal=plan.folder / GROUPS))
         undo.callback(_forget, plan)
-        undo.enter_context(gate_sockets(plan, link))
+        listeners = undo.enter_context(gate_sockets(plan))
         _write_bundle(plan)
         control, theirs = socket.socketpair()
         undo.callback(control.close)
@@ -49,22 +48,32 @@ def launch(plan: GvisorPlan, link: BundleLink) -> Iterator[RunningBottle]:
         undo.callback(os.close, alive)
         join_groups((process.pid,))  # before it has started anybody: what it starts is in the groups too
         _begin(plan, control, process)
+        # not before: once the gates listen they load what they need later, and gVisor's start needs every core
+        link.pass_sockets({gate: listener.fileno() for gate, listener in listeners.items()})
+        for listener in listeners.values():
+            listener.close()
         _bind_to_cores(plan, process.pid)
         watch = Watch(limits=plan.limits, first=process.pid, engine=ENGINE, each=EACH, has_own_files=False)
         yield PortalBottle(plan, control=control, process=process, alive=alive, breach=watch.breach, relays_terminals=True)
 
 
+def bring_programs(plan: GvisorPlan) -> None:
+    """Our two programs into the folder that the bottle sees, compiled first where they are missing."""
+    for program, place in ((plan.portal, "portal"), (plan.forwarder, "forwarder")):
+        shutil.copy(ready_program(program), plan.folder / "own" / place)
+        (plan.folder / "own" / place).chmod(0o755)
+
+
 @contextlib.contextmanager
-def gate_sockets(plan: GvisorPlan, link: BundleLink) -> Iterator[None]:
-    """Listening Unix sockets in the folder that the bottle sees, given to the bundle and kept by nobody else."""
-    with contextlib.ExitStack() as held:
-        listeners = {gate: held.enter_context(listen(plan.folder / "own" / "gates" / gate)) for gate in plan.gates}
-        link.pass_sockets({gate: listener.fileno() for gate, listener in listeners.items()})
-    try:
-        yield
-    finally:
+def gate_sockets(plan: GvisorPlan) -> Iterator[dict[str, socket.socket]]:
+    """Listening Unix sockets in the folder that the bottle sees; ours are closed and the names gone afterwards."""
+    with contextlib.ExitStack() as undo:
+        listeners = {}
         for gate in plan.gates:
-            (plan.folder / "own" / "gates" / gate).unlink(missing_ok=True)
+            path = plan.folder / "own" / "gates" / gate
+            listeners[gate] = undo.enter_context(listen(path))
+            undo.callback(path.unlink, missing_ok=True)
+        yield listeners
 
 
 def listen(path: Path) -> socket.socket:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from bot_bottle.backends.mounts import Bind, Link, Memory, Mounted, Special
+from bot_bottle.backends.mounts import Bind, Link, Memory, Mounted, Placeholder, Special
 from bot_bottle.backends.system import bind
 from bot_bottle.host.files import make_private_folder
 from bot_bottle.plans.bottle import BottlePlan
@@ -28,12 +28,14 @@ def mounts_of(
     system: tuple[Mounted, ...],
     own: Path,
     nothing: Path,
-    programs: tuple[Bind, ...],
     workspace: tuple[Mounted, ...],
     memory_files: int,
 ) -> tuple[Mounted, ...]:
-    """Every mount, in order: `system` is this machine's folders and /etc, or nothing where an image brings them, `nothing` an
-    empty file. Pure."""
+    """Every mount, in order. Pure.
+
+    `system` is this machine's folders and /etc, or the few files of /etc that are written for a bottle from an image. `own` holds
+    what is ours: each mount costs a start a millisecond, so our files lie in one. `nothing` is an empty file.
+    """
     return (
         *system,
         Special(kind="proc", guest_path="/proc"),
@@ -46,9 +48,6 @@ def mounts_of(
         Memory(guest_path="/run", size=RUN_SIZE),
         Link(target="/run", guest_path="/var/run"),
         Bind(host_path=own, guest_path=OWN),
-        *programs,
-        Bind(host_path=plan.ca_bundle_file, guest_path=f"{OWN}/ca.pem"),
-        Bind(host_path=plan.prompt_file, guest_path=f"{OWN}/prompt.md"),
         *(bind(mount) for mount in plan.agent_provision.mounts),
         Bind(host_path=plan.stage_dir / "home", guest_path=plan.guest_home, writable=True),
         *workspace,
@@ -59,8 +58,8 @@ def mounts_of(
 def make_mount_points(root: Path, own: Path, mounts: tuple[Mounted, ...]) -> None:
     """Make `root` and `own` anew, with a place for every mount that lies directly in them, and the links.
 
-    What lies in a mount of memory is made by the engine; what lies in a folder of the host is there. The workspace's copy and
-    programs that were not compiled yet are not there now, and will be.
+    What lies in a mount of memory is made by the engine; what lies in a folder of the host is there. The workspace's copy is not
+    there now, and will be.
     """
     for folder in (root, own):
         if folder.exists():
@@ -81,10 +80,45 @@ def _holder(path: PurePosixPath, inner: Mapping[PurePosixPath, Mounted]) -> Moun
 
 
 def _make(place: Path, mount: Mounted) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
+    for parent in reversed(place.parents):
+        _make_open(parent)
     if isinstance(mount, Link):
         os.symlink(mount.target, place)
-    elif mount.guest_path in (PORTAL, FORWARDER) or (isinstance(mount, Bind) and mount.host_path.is_file()):
+    elif isinstance(mount, Bind) and mount.host_path.is_file():
         place.touch()
     else:
-        place.mkdir(exist_ok=True)
+        _make_open(place)
+
+
+def _make_open(folder: Path) -> None:
+    """Whatever the umask: runsc's helper passes as another user."""
+    if not folder.exists():
+        folder.mkdir()
+        folder.chmod(0o755)
+
+
+def fill_own(own: Path, plan: BottlePlan) -> None:
+    """The certificates and the prompt, as second names of the stage dir's files: the first is completed while runsc starts."""
+    os.link(plan.ca_bundle_file, own / "ca.pem")
+    os.link(plan.prompt_file, own / "prompt.md")
+    make_private_folder(own / "gates").chmod(0o755)  # the stage dir around it is private
+
+
+def missing_places(root: Path, mounts: tuple[Mounted, ...]) -> tuple[Placeholder, ...]:
+    """What an image lacks of the places that the engine's helper mounts on; it would make them there and leave them.
+
+    Those in memory count too: the helper knows only the folders of this machine.
+    """
+    binds = [mount for mount in mounts if isinstance(mount, Bind)]
+    inner = {PurePosixPath(mount.guest_path): mount for mount in binds}
+    found: dict[Path, Placeholder] = {}
+    for mount in binds:
+        path = PurePosixPath(mount.guest_path)
+        if _holder(path, inner) is not None:
+            continue
+        for parent in (*reversed(path.parents), path):
+            place = root / str(parent).lstrip("/")
+            is_file = parent == path and mount.host_path.is_file()
+            if not os.path.lexists(place):
+                found.setdefault(place, Placeholder(host_path=place, content="" if is_file else None, mode=0o755))
+    return tuple(found.values())

@@ -1,45 +1,50 @@
 """Decides the gVisor backend's part of a plan. Reads this machine; writes only below the stage dir's `backend/`."""
 
 import os
+import stat
 from pathlib import Path
 from zlib import crc32
 
 from bot_bottle.backends.cgroups import Group, usable_groups
-from bot_bottle.backends.etc import hostname_for
+from bot_bottle.backends.etc import generated, hostname_for
 from bot_bottle.backends.forwarder import forwarder_path, portal_path
-from bot_bottle.backends.gvisor.layout import FORWARDER, PORTAL, make_mount_points, mounts_of
+from bot_bottle.backends.gvisor.layout import fill_own, make_mount_points, missing_places, mounts_of
 from bot_bottle.backends.gvisor.plan import GvisorPlan
 from bot_bottle.backends.gvisor.survey import find_runsc
 from bot_bottle.backends.limits import LimitPlan, describe_limits, plan_limits
-from bot_bottle.backends.mounts import Bind, memory_files
+from bot_bottle.backends.mounts import Bind, Mounted, memory_files
 from bot_bottle.backends.protect import check_sources, workspace_mounts
 from bot_bottle.backends.system import etc_mounts, program_mounts, with_python
+from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS, Line
+from bot_bottle.plans.image import ReadyImage, RootFolder
 from bot_bottle.record import field_values, replace
 
 
 def prepare(shared: BottlePlan) -> GvisorPlan:
     """The shared decisions plus every mount, flag and limit of this backend."""
     check_sources(shared)
-    shared = replace(shared, guest_env=with_python(shared.guest_env))
+    check_image(shared.image)
+    is_image = shared.image is not None
+    if not is_image:
+        shared = replace(shared, guest_env=with_python(shared.guest_env))
     folder = make_private_folder(shared.stage_dir / "backend")
     hostname = hostname_for(shared.slug)
-    portal, forwarder = portal_path(), forwarder_path()
     protection = workspace_mounts(shared)
     root, own = folder / "root", folder / "own"
     mounts = mounts_of(
         shared,
-        system=(*program_mounts(), *etc_mounts(folder / "etc", hostname=hostname, home=shared.guest_home)),
+        system=image_etc(shared, folder, hostname) if is_image else host_system(shared, folder, hostname),
         own=own,
         nothing=write_file(folder / "nothing", b"", mode=0o444),
-        programs=(Bind(host_path=portal, guest_path=PORTAL), Bind(host_path=forwarder, guest_path=FORWARDER)),
         workspace=protection.mounts,
         memory_files=memory_files(shared.spec.limits),
     )
     make_mount_points(root, own, mounts)
-    make_private_folder(own / "gates").chmod(0o755)  # the stage dir around it is private
+    fill_own(own, shared)
+    places = missing_places(shared.image.folder, mounts) if isinstance(shared.image, RootFolder) else ()
     limits = limits_of(shared, usable_groups())
     return GvisorPlan(
         **field_values(shared),
@@ -47,15 +52,41 @@ def prepare(shared: BottlePlan) -> GvisorPlan:
         is_rootless=os.geteuid() != 0,
         container=f"bot-bottle-{crc32(str(shared.stage_dir).encode()):08x}",
         hostname=hostname,
-        root=root,
-        is_image=False,
+        root=shared.image.folder if isinstance(shared.image, RootFolder) else root,
+        is_image=is_image,
         mounts=mounts,
-        placeholders=protection.placeholders,
+        placeholders=(*protection.placeholders, *places),
         gates=tuple(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS),
-        portal=portal,
-        forwarder=forwarder,
+        portal=portal_path(),
+        forwarder=forwarder_path(),
         limits=limits,
         sealing=sealing(shared, limits),
+    )
+
+
+def check_image(image: ReadyImage | None) -> None:
+    """CannotRunHere when runsc's helper, who connects to the gates as another user, could not enter the image's folder."""
+    if os.geteuid() == 0 and isinstance(image, RootFolder) and not image.folder.stat().st_mode & stat.S_IXOTH:
+        raise CannotRunHere(
+            "Users other than root cannot enter the image's root folder, and a bottle's first process is one of them.",
+            facts=(f"{image.folder} has mode {stat.filemode(image.folder.stat().st_mode)}",),
+            next=f"Open it: chmod 755 {image.folder}",
+        )
+
+
+def host_system(shared: BottlePlan, folder: Path, hostname: str) -> tuple[Mounted, ...]:
+    """This machine's programs and libraries, and an /etc that is made for the bottle."""
+    return (*program_mounts(), *etc_mounts(folder / "etc", hostname=hostname, home=shared.guest_home))
+
+
+def image_etc(shared: BottlePlan, folder: Path, hostname: str) -> tuple[Mounted, ...]:
+    """Over the image's own: who the agent is, what the bottle is called, and that names are resolved outside."""
+    texts = generated(hostname=hostname, home=shared.guest_home, shell="/bin/sh")  # noqa: S604  # a field of passwd
+    texts = {name: texts[name] for name in ("passwd", "group", "hosts", "hostname")}
+    texts["resolv.conf"] = "# names are resolved outside, by the gates\n"
+    etc = make_private_folder(folder / "etc")
+    return tuple(
+        Bind(host_path=write_file(etc / name, text, mode=0o644), guest_path=f"/etc/{name}") for name, text in texts.items()
     )
 
 
@@ -72,17 +103,20 @@ def limits_of(shared: BottlePlan, groups: tuple[Group, ...]) -> LimitPlan:
 def sealing(shared: BottlePlan, limits: LimitPlan) -> tuple[Line, ...]:
     """The preflight's lines."""
     gates = ", ".join(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS)
+    writing = "only its home, its workspace, /tmp and /run"
+    if shared.image is not None:
+        writing = "everything, on a layer over the image that ends with the bottle; outside, only its home and its workspace"
     lines = [
         Line(label="sealed by", text=f"a kernel of its own, gVisor: no network but its own loopback, on it only {gates}"),
         Line(label="calls", text="served by gVisor in user space; the host's kernel sees none of the bottle's"),
-        Line(label="writing", text="only its home, its workspace, /tmp and /run"),
+        Line(label="writing", text=writing),
         Line(
             label="events",
             text="a socket for device events can be opened inside",
             why="gVisor's own, on which nothing is ever said",
         ),
     ]
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and shared.image is None:
         text = "files below /usr and /opt that only root may read can be read inside"
         lines.append(Line(label="as root", text=text, why="you are root; as an ordinary user they could not"))
     if shared.spec.workspace.mode == "bind":
@@ -90,8 +124,3 @@ def sealing(shared: BottlePlan, limits: LimitPlan) -> tuple[Line, ...]:
         why = "a new repository in a folder further down can still carry hooks: run no git there, or use --mode copy"
         lines.append(Line(label="shared", text=text, why=why))
     return (*lines, *describe_limits(shared.spec.limits, limits))
-
-
-def overlay_folder(plan: GvisorPlan) -> Path:
-    """Where changes to an image are kept until the bottle is gone."""
-    return plan.folder / "overlay"

@@ -310,15 +310,17 @@ static int is_own(int descriptor) {
 
 /* The relaying child of a first process: an orphan, so that the command never hears of its end (SIGCHLD). */
 static int is_relay(int ready, int user) {
+    int is_first = getpid() == 1; /* who adopts every orphan anyway */
     pid_t child = fork();
     if (child < 0) stop(1, "cannot", "fork");
+    if (child > 0 && is_first) return 0;
     if (child > 0) {
         while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
         return 0;
     }
     setsid();
     become_nobody(user);
-    child = fork();
+    child = is_first ? 0 : fork();
     if (child != 0) _exit(child < 0);
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing < 0) nothing = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

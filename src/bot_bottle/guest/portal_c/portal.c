@@ -86,10 +86,10 @@ static void hand_out(const struct value *gates) {
 static void begin(void) {
     struct frame frame;
     if (!receive_frame(control, &frame)) _exit(0);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* now: the user that it may become may be barred from the root */
     if (seal(frame.message)) give_up("cannot seal");
     hand_out(json_member(frame.message, "gates"));
     drop_frame(&frame);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int standard = 0; standard < 3; standard++)
         if (dup2(null, standard) < 0) _exit(1);
     if (null > 2) close(null);

@@ -5,7 +5,7 @@ from pathlib import Path
 from plans import shared_plan
 
 from bot_bottle.backends.cgroups import Group
-from bot_bottle.backends.gvisor.layout import FORWARDER, PORTAL, make_mount_points, mounts_of
+from bot_bottle.backends.gvisor.layout import fill_own, make_mount_points, mounts_of
 from bot_bottle.backends.gvisor.prepare import limits_of
 from bot_bottle.backends.mounts import Bind, Link, Memory, Mounted
 from bot_bottle.manifest.spec import Limits
@@ -20,10 +20,6 @@ def layout(tmp_path: Path) -> tuple[Mounted, ...]:
         system=(Bind(host_path=Path("/usr"), guest_path="/usr"), Link(target="usr/bin", guest_path="/bin")),
         own=tmp_path / "own",
         nothing=nothing,
-        programs=(
-            Bind(host_path=tmp_path / "not-compiled-yet", guest_path=PORTAL),
-            Bind(host_path=tmp_path / "nor-this", guest_path=FORWARDER),
-        ),
         workspace=(Bind(host_path=tmp_path / "not-filled-yet", guest_path="/work/project", writable=True),),
         memory_files=1024,
     )
@@ -44,8 +40,8 @@ def test_every_mount_has_a_place_of_its_kind(tmp_path: Path) -> None:
         assert (root / "bin").readlink() == Path("usr/bin")
         assert (root / "work/project").is_dir()
         assert (root / "home/agent").is_dir()
-        assert {path.name for path in own.iterdir()} == {"portal", "forwarder", "ca.pem", "prompt.md"}
-        assert all(path.is_file() for path in own.iterdir())
+        fill_own(own, shared_plan(tmp_path / "one"))
+        assert {path.name for path in own.iterdir()} == {"ca.pem", "prompt.md", "gates"}
         assert not (root / "run/bot-bottle").exists()  # it lies in /run, which is memory
         (root / "left").touch()
 
@@ -57,3 +53,12 @@ def test_processes_are_counted_and_never_a_groups_affair(tmp_path: Path) -> None
     assert planned.watched_processes == 99
     assert planned.cgroup is not None
     assert planned.cgroup.controllers == {"memory"}
+
+
+def test_certificates_that_are_completed_after_prepare_are_seen_inside(tmp_path: Path) -> None:
+    shared = shared_plan(tmp_path / "one")
+    (tmp_path / "own").mkdir()
+    fill_own(tmp_path / "own", shared)
+    with open(shared.ca_bundle_file, "r+") as file:
+        file.write("the bottle's own, then the roots")
+    assert (tmp_path / "own" / "ca.pem").read_text() == "the bottle's own, then the roots"
