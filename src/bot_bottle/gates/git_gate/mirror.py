@@ -37,6 +37,7 @@ class Mirror:
         self.git = git.with_env(GIT_ALLOW_PROTOCOL="")
         self.outward = _outward(git, row, value, host).leashed()
         self.lock = asyncio.Lock()
+        self.header = _authorization(row, value) if value is not None else ""
         self._secrets = tuple(one for one in (value, self._header_value(value)) if one)
         self._refreshed = 0.0
         self._refs: dict[str, str] | None = None

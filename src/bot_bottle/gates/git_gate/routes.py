@@ -15,7 +15,7 @@ from bot_bottle.manifest.remotes import DEFAULT_PORTS, Remote, parse_remote
 from bot_bottle.record import dataclass
 
 Service = Literal["git-upload-pack", "git-receive-pack"]
-Action = Literal["refs", "rpc"]
+Action = Literal["refs", "rpc", "lfs-batch", "lfs-object"]
 
 _ENDS = (
     ("GET", "/info/refs?service=git-upload-pack", "refs", "git-upload-pack"),
@@ -23,6 +23,7 @@ _ENDS = (
     ("POST", "/git-upload-pack", "rpc", "git-upload-pack"),
     ("POST", "/git-receive-pack", "rpc", "git-receive-pack"),
 )
+_LFS = re.compile(r"(?P<place>/.+)/info/lfs/objects/(?:batch|(?P<oid>[0-9a-f]{64}))")
 _USER = re.compile(r"^[^/@]*@")
 
 
@@ -41,6 +42,7 @@ class Route:
     name: str
     action: Action
     service: Service
+    oid: str = ""
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> tuple[Known, ...]:  # Any: JSON
@@ -56,10 +58,16 @@ def route(head: Head, known: Sequence[Known]) -> Route:
                 raise BadRequest(f"{service} takes {method} only.", status=405)
             place = head.target.removesuffix(end)
             return Route(name=find(place, known).name, action=action, service=service)  # type: ignore[arg-type]  # from _ENDS
+    if lfs := _LFS.fullmatch(head.target):
+        name = find(lfs["place"], known).name
+        if head.method == "POST" and not lfs["oid"]:
+            return Route(name=name, action="lfs-batch", service="git-upload-pack")
+        if head.method == "GET" and lfs["oid"]:
+            return Route(name=name, action="lfs-object", service="git-upload-pack", oid=lfs["oid"])
     if "/info/refs" in head.target or "/objects/" in head.target:
         raise BadRequest("This gate speaks git's smart protocol only: use git 1.6.6 or newer.", status=403)
     if "/info/lfs" in head.target:
-        raise BadRequest("LFS objects do not pass this gate.", status=403)
+        raise BadRequest("Of git LFS, this gate takes downloads only.", status=403)
     raise BadRequest("This is the git gate: it answers git's requests for the bottle's repositories, nothing else.", status=404)
 
 

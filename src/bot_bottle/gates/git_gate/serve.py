@@ -5,17 +5,21 @@ Trusts its configuration and the credentials it was given; the bottle controls e
 """
 
 import asyncio
+import json
 import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bot_bottle.errors import BottleError
+from bot_bottle.errors import BottleError, Refused
 from bot_bottle.gates.base import Gate, Inspector, Record
 from bot_bottle.gates.git_gate.children import complete, running
+from bot_bottle.gates.git_gate.downloads import KIND, Downloads, read_batch
+from bot_bottle.gates.git_gate.downloads import answer as batch_answer
 from bot_bottle.gates.git_gate.hold import Holds
 from bot_bottle.gates.git_gate.http import HEAD_LIMIT, Answer, BadRequest, Body, Gone, Head, read_head
+from bot_bottle.gates.git_gate.inside import GATE
 from bot_bottle.gates.git_gate.mirror import Mirror
 from bot_bottle.gates.git_gate.pktline import FLUSH, line
 from bot_bottle.gates.git_gate.pushing import Pusher
@@ -34,6 +38,8 @@ ASK_LIMIT = 32 * MIB
 PUSH_LIMIT = 4096 * MIB
 """Largest request that is read at all; the size of a pack is a rule, with a reason for the agent."""
 
+LFS_LIMIT = 4 * MIB
+_HERE = re.compile(r"127\.0\.0\.1:[0-9]{1,5}")
 _PROTOCOL = re.compile(r"version=[12]")
 
 
@@ -50,6 +56,8 @@ class GitGate(Gate):
         self._known = table(rows)
         self._pushers = {row["name"]: self._pusher(row, folder, config, secrets) for row in rows}
         self._tried = False
+        self._config = config
+        self._lfs: dict[str, Downloads] = {}
         self._trying = asyncio.Lock()
         self._connections: set[asyncio.Task[None]] = set()
         self._counts = {"fetches": 0, "pushes": 0, "refused": 0}
@@ -164,6 +172,9 @@ class GitGate(Gate):
                 self._counts["pushes"] += 1
                 await pusher.receive(body, answer)
             return
+        if found.action in {"lfs-batch", "lfs-object"}:
+            await self._serve_lfs(found, head, body, answer)
+            return
         git = _with_protocol(pusher.mirror.git, head)
         if found.action == "refs":
             await body.drain()
@@ -172,6 +183,41 @@ class GitGate(Gate):
         else:
             self._counts["fetches"] += 1
             await self._serve_fetch(git, pusher.mirror, found, body, answer)
+
+    async def _serve_lfs(self, found: Route, head: Head, body: Body, answer: Answer) -> None:
+        downloads = self._downloads(found.name)
+        if found.action == "lfs-batch":
+            content = b""
+            while part := await body.some():
+                content += part
+                if len(content) > LFS_LIMIT:
+                    raise BadRequest("The request is larger than the gate takes.", status=413)
+            try:
+                wanted = read_batch(content)
+            except Refused as refused:
+                await answer.whole(403, json.dumps({"message": f"bot-bottle: {refused.what}"}).encode(), kind=KIND)
+                return
+            host = head.headers["host"]
+            here = f"http://{host}" if _HERE.fullmatch(host) else GATE
+            base = here + head.target.removesuffix("/batch")
+            await answer.whole(200, batch_answer(wanted, await downloads.find(wanted), base), kind=KIND)
+            return
+        await body.drain()
+        path = await downloads.get(found.oid)
+        with await asyncio.to_thread(open, path, "rb") as file:
+            await answer.begin("application/octet-stream")
+            while part := await asyncio.to_thread(file.read, 1 << 18):
+                await answer.write(part)
+            await answer.end()
+
+    def _downloads(self, name: str) -> Downloads:
+        if name not in self._lfs:
+            mirror = self._pushers[name].mirror
+            config = self._config
+            self._lfs[name] = Downloads(
+                mirror.row, folder=mirror.path.parent, authorization=mirror.header, roots=config["roots"], proxy=config["proxy"]
+            )
+        return self._lfs[name]
 
     async def _advertise(self, git: Git, mirror: Mirror, answer: Answer) -> None:
         words = ("upload-pack", "--stateless-rpc", "--strict", "--http-backend-info-refs", str(mirror.path))
