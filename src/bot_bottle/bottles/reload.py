@@ -18,7 +18,16 @@ from bot_bottle.bottles.start import complete
 from bot_bottle.errors import BottleError
 from bot_bottle.gates.ask import ask as ask_gate
 from bot_bottle.gates.dlp.plan import plan_dlp
-from bot_bottle.gates.egress.plan import EgressPlan, connect_from, credential_from, plan_egress, rule_from, upstream_from
+from bot_bottle.gates.egress.plan import (
+    CLIENT_OF,
+    PROXY_LOGIN,
+    EgressPlan,
+    connect_from,
+    credential_from,
+    plan_egress,
+    rule_from,
+    upstream_from,
+)
 from bot_bottle.gates.egress.presets import resolve_presets
 from bot_bottle.host import paths
 from bot_bottle.host.files import write_file
@@ -33,8 +42,11 @@ from bot_bottle.record import dataclass, replace
 SOURCES = "sources.json"
 """In the stage dir, written at the start: where the bottle's wishes came from."""
 
-LATER = ("agent", "backend", "workspace", "prompt", "args", "command", "limits", "env", "mounts", "supervise", "image")
-"""Fields that a running bottle keeps."""
+LIVE = ("egress", "credentials", "budget", "dlp")
+"""What changes in a running bottle; every other field is kept until the next start."""
+
+BOOKKEEPING = ("backend", "origin", "read_from", "decided_by")
+"""Fields that say where the others come from, or what was made of them."""
 
 AGENT = "agent "
 """How the origin of what the agent brought begins."""
@@ -59,7 +71,7 @@ def reload(slug: str, *, host: Mapping[str, str]) -> Reloaded:
     presets = resolve_presets(loaded.spec.egress.presets, host=host, run=run, cache=paths.cache_dir())
     spec = complete(loaded, brought_by_agent(held), presets)
     egress = plan_egress(spec)
-    values = read_secrets(new_secrets(spec, held), host=host, run=run, keyring=system_keyring)
+    values = read_secrets(new_secrets(egress, held), host=host, run=run, keyring=system_keyring)
     dlp = {"settings": plan_dlp(spec, host).settings.to_json()}
     _tell(control, {"gate": "egress", "op": "reload", "config": egress.config(), "secrets": values})
     _tell(control, {"gate": "dlp", "op": "reload", "config": dlp})
@@ -71,7 +83,7 @@ def reload(slug: str, *, host: Mapping[str, str]) -> Reloaded:
         notices=loaded.notices,
     )
     changed = to_json(spec)
-    held |= {name: changed[name] for name in ("egress", "credentials", "budget", "dlp")}
+    held |= {name: changed[name] for name in LIVE}
     write_file(stage_dir / "plan.json", json.dumps(plan))  # what the next reload starts from
     _note(stage_dir, done)
     return done
@@ -88,20 +100,19 @@ def brought_by_agent(held: Mapping[str, Any]) -> AgentDefaults:  # Any: JSON
     )
 
 
-def new_secrets(spec: BottleSpec, held: Mapping[str, Any]) -> tuple[Secret, ...]:  # Any: JSON
-    """The credentials whose values the gate does not have: new names, and known ones that come from another place now."""
+def new_secrets(egress: EgressPlan, held: Mapping[str, Any]) -> tuple[Secret, ...]:  # Any: JSON
+    """The secrets whose values the gate does not have: new names, and known ones that come from another place now."""
     known = {row["name"]: row["source"] for row in held["credentials"]}
-    return tuple(
-        Secret(name=one.name, source=one.source)
-        for one in spec.credentials
-        if not one.where.startswith(AGENT) and known.get(one.name) != to_json(one.source)
-    )
+    known |= {CLIENT_OF + row["name"]: row["oauth2"]["client_secret"] for row in held["credentials"] if row.get("oauth2")}
+    known[PROXY_LOGIN] = held["egress"]["upstream"].get("proxy_login")
+    agents = {one.name for one in egress.credentials if one.where.startswith(AGENT)}
+    return tuple(one for one in egress.secrets() if one.name not in agents and known.get(one.name) != to_json(one.source))
 
 
 def waiting(spec: BottleSpec, held: Mapping[str, Any]) -> tuple[str, ...]:  # Any: JSON
     """The fields that differ from the plan and cannot change in a running bottle."""
     now = to_json(spec)
-    return tuple(name for name in LATER if name != "backend" and name in held and now.get(name) != held[name])
+    return tuple(name for name in held if name not in (*LIVE, *BOOKKEEPING) and now.get(name) != held[name])
 
 
 def egress_of(held: Mapping[str, Any]) -> EgressPlan:  # Any: JSON

@@ -61,6 +61,7 @@ class Dialler:
         self._context: ssl.SSLContext | None = None
         self._idle: dict[Origin, list[Idle]] = {}
         self._count = 0
+        self._is_retired = False
 
     def warm(self) -> None:
         """Load the trusted roots now rather than in the first request."""
@@ -84,7 +85,7 @@ class Dialler:
     def give(self, origin: Origin, stream: Stream) -> None:
         """Keep it for the next request, or close it."""
         idle = self._idle.setdefault(origin, [])
-        if len(idle) >= IDLE_LIMIT or self._count >= 4 * IDLE_LIMIT:
+        if self._is_retired or len(idle) >= IDLE_LIMIT or self._count >= 4 * IDLE_LIMIT:
             stream.close()
             return
         one = Idle(self, origin, stream, asyncio.get_running_loop().time() + IDLE_S)
@@ -116,6 +117,11 @@ class Dialler:
                 self.drop(one)
         self._idle.clear()
         self._resolver.forget()
+
+    def retire(self) -> None:
+        """Another one is used from now on: what is under way may end, and nothing is kept."""
+        self._is_retired = True
+        self.forget()
 
     async def open(self, origin: Origin, owner: Owner) -> Stream:
         """A new connection, its TLS verified for https. Refused for an address that is not permitted, CannotReach otherwise."""

@@ -71,7 +71,7 @@ class EgressGate(Gate, Adjustable):
         self.meter = Meter(budget_from(config["budget"]), read_prices, record)
         self.certificates = Certificates(slug=bottle["slug"], key=key, folder=key.parent)
         self._upstream = upstream_from(config["upstream"])
-        self.dialler = self._make_dialler(self._upstream)
+        self.dialler = self._make_dialler(self._upstream, self.values)
         self.tokens = Tokens(self.settings.credentials, secrets, self.values, dialler=lambda: self.dialler, now=time.monotonic)
         self.counts = {"allow": 0, "deny": 0, "bytes_out": 0, "bytes_in": 0, "refused_connections": 0}
 
@@ -192,19 +192,20 @@ class EgressGate(Gate, Adjustable):
                 upstream_from(config["upstream"]),
             )
             values = {str(name): str(value) for name, value in secrets.items()}
-            dialler = self.dialler if upstream == self._upstream else self._make_dialler(upstream)
+            dialler = self.dialler if upstream == self._upstream else self._make_dialler(upstream, self.values | values)
         except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
             facts = (f"{type(error).__name__}: {error}",)
             raise BottleError("The new rules cannot be read; the old ones hold.", facts=facts) from None
         self.settings, self.bounds, self._config, self._upstream = settings, bounds, config, upstream
         self.values |= values
         self.meter.budget = raised(budget, self._granted)
-        self.dialler.forget()
+        if dialler is not self.dialler:
+            self.dialler.retire()
         self.dialler = dialler
         self._recheck()
 
-    def _make_dialler(self, upstream: Upstream) -> Dialler:
-        return Dialler(upstream, self._resolver, proxy_login=self.values.get(PROXY_LOGIN, ""))
+    def _make_dialler(self, upstream: Upstream, values: Mapping[str, str]) -> Dialler:
+        return Dialler(upstream, self._resolver, proxy_login=values.get(PROXY_LOGIN, ""))
 
     def _recheck(self) -> None:
         """What is under way lives by the new rules too."""
