@@ -198,6 +198,7 @@ class EgressGate(Gate, Adjustable):
             raise BottleError("The new rules cannot be read; the old ones hold.", facts=facts) from None
         self.settings, self.bounds, self._config, self._upstream = settings, bounds, config, upstream
         self.values |= values
+        self.tokens.take(settings.credentials, values)
         self.meter.budget = raised(budget, self._granted)
         if dialler is not self.dialler:
             self.dialler.retire()

@@ -37,9 +37,9 @@ class Tokens:
         dialler: Callable[[], Dialler],
         now: Callable[[], float],
     ) -> None:
-        self._asked = {one.name: one.oauth2 for one in credentials if one.oauth2 is not None}
-        self._secrets = {name: secrets.get(name, "") for name in self._asked}
-        self._client_secrets = {name: secrets.get(CLIENT_OF + name, "") for name in self._asked}
+        self._asked: dict[str, OAuth2] = {}
+        self._secrets: dict[str, str] = {}
+        self._client_secrets: dict[str, str] = {}
         self._values = values
         self._dialler = dialler
         self._now = now
@@ -47,8 +47,24 @@ class Tokens:
         self._refused: dict[str, tuple[float, str]] = {}
         self._under_way: dict[str, asyncio.Future[str]] = {}
         self._waits: set[asyncio.Future[str]] = set()
-        for name in self._asked:
-            values.pop(name, None)
+        self.take(credentials, secrets)
+
+    def take(self, credentials: Sequence[Credential], secrets: Mapping[str, str]) -> None:
+        """These are the credentials from now on. A secret that is not among `secrets` stays the one that is known.
+
+        What is asked for in another way, or with another secret, is got anew; a token that is good stays.
+        """
+        asked = {one.name: one.oauth2 for one in credentials if one.oauth2 is not None}
+        for name in {*asked, *self._asked}:
+            is_same = asked.get(name) == self._asked.get(name) and not {name, CLIENT_OF + name} & set(secrets)
+            if not is_same:
+                self._good_until.pop(name, None)
+                self._refused.pop(name, None)
+                if name in asked or name not in secrets:
+                    self._values.pop(name, None)  # the long-lived secret is set on no request, and an old token neither
+        self._secrets = {name: secrets.get(name, self._secrets.get(name, "")) for name in asked}
+        self._client_secrets = {name: secrets.get(CLIENT_OF + name, self._client_secrets.get(name, "")) for name in asked}
+        self._asked = asked
 
     def wanted(self, request: Request, bindings: Sequence[Binding]) -> tuple[str, ...]:
         """The credentials of this request whose token must be got first."""
