@@ -47,3 +47,11 @@ def test_a_review_holds_a_push_against_which_nothing_stands(push: Push) -> None:
     verdict = push.judge([RefUpdate(NEW, ZERO, tip)], rules=replace(RULES, review="hold"))
     assert isinstance(verdict, Held)
     assert verdict.findings == ()
+
+
+def test_a_folder_that_is_renamed_with_many_files(push: Push) -> None:
+    pile = push.pile
+    inner = {f"f{number}.txt": b"%d" % number for number in range(300)}
+    first = pile.commit(pile.tree(push.known.with_files({f"one/{name}": text for name, text in inner.items()})), push.known.main)
+    tip = pile.commit(pile.tree(push.known.with_files({f"two/{name}": text for name, text in inner.items()})), first)
+    assert push.judge([RefUpdate(NEW, ZERO, tip)]) == Allowed()

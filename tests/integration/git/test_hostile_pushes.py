@@ -687,6 +687,19 @@ def too_many_objects(push: Push) -> Attempt:
     return Attempt(updates=[RefUpdate(NEW, ZERO, tip)], rules=replace(RULES, max_objects=100))
 
 
+@row("size-object")
+def a_tree_of_megabytes(push: Push) -> str:
+    blob = push.pile.blob(b"x")
+    tree = push.pile.rows([(b"100644", b"%07d" % number + b"n" * 60, blob) for number in range(180_000)])
+    return push.pile.commit(tree, push.known.main)
+
+
+@row("ref-many")
+def a_thousand_refs_to_different_commits(push: Push) -> list[RefUpdate]:
+    tips = [clean(push, message=b"Commit %d\n" % number) for number in range(1000)]
+    return [RefUpdate(f"{NEW}-{number}-x", ZERO, tip) for number, tip in enumerate(tips)]
+
+
 @row("unreadable")
 def too_many_commits(push: Push) -> Attempt:
     tip = push.known.main

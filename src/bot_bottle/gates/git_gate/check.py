@@ -37,6 +37,9 @@ MOST = 40
 UNWALKABLE = frozenset(("path-depth", "tree-bomb"))
 """Findings after which git is not asked to walk the trees."""
 
+OLD_BLOBS = 200
+"""Old versions of files that are looked at to see whether a finding is news."""
+
 PLACES = 50
 """Places of one blob that are looked at."""
 
@@ -94,6 +97,9 @@ def _judge(
 ) -> tuple[list[Finding], list[Finding]]:
     if not all(_ID.fullmatch(id) for update in updates for id in (update.old, update.new)):
         raise Refused("The push names an object by something that is no id.")
+    if len(updates) > rules.max_refs:  # nothing else is looked at: each ref costs some git processes
+        every = [update.ref for update in updates]
+        return judge_refs(updates, rules, existing=(), forward=every), []
     found = judge_refs(updates, rules, existing=existing_refs(git), forward=forward_refs(git, updates))
     if options:
         why = "Push options tell the server what to do (merge, skip its checks), so none is passed on."
@@ -192,6 +198,8 @@ def _was_there(one: About, change: Change, seen: Pass, marks: dict[str, frozense
     if not one.mark or change.old_mode in {ABSENT, SUBMODULE}:
         return False
     if change.old not in marks:
+        if len(marks) >= OLD_BLOBS:
+            return False
         marks[change.old] = seen.old_marks(change.old)
     return (one.finding.rule, one.mark) in marks[change.old]
 

@@ -33,6 +33,9 @@ KNOWN = ("--not", f"--exclude={HIDDEN_REFS}/*", "--all")
 NAMES = 64 * 1024
 """Bytes of names that are searched together."""
 
+LARGEST_OTHER = 16 * MIB
+"""Bytes of a tree, commit or tag: a folder of 300,000 files."""
+
 REACHED = "an object that no ref of the push reaches"
 
 
@@ -94,6 +97,10 @@ def judge_sizes(everything: Everything, rules: PushRules) -> Iterator[Finding | 
         why = f"Its objects have {total // MIB} MiB uncompressed; {rules.max_total // MIB} are allowed."
         yield Finding(rule="size-total", where="the push", why=why, next="Push less at a time, and no large files.")
     for one in everything.objects:
+        if one.kind != "blob" and one.size > LARGEST_OTHER:
+            why = f"It has {one.size} bytes; {LARGEST_OTHER} are allowed."
+            where = f"{one.kind} {one.id[:10]}"
+            yield Finding(rule="size-object", where=where, why=why, next="Push what git itself makes of files and messages.")
         if one.kind == "blob" and one.size > rules.max_blob:
             why = f"It has {one.size} bytes; {rules.max_blob} are allowed."
             next = "Take the file out of every commit; a later commit that removes it is not enough."

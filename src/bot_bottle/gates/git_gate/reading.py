@@ -7,14 +7,14 @@ push is Refused.
 import contextlib
 import fcntl
 import os
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from bot_bottle.errors import Refused
 from bot_bottle.gates.git_gate.records import GitRunner, Sees
-from bot_bottle.record import dataclass
 
 PART = 256 * 1024
 PIPE = 1024 * 1024
@@ -68,9 +68,8 @@ def words_in(output: BinaryIO) -> Iterator[bytes]:
         raise Refused("git stopped in the middle of a word.")
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One object as git lists it."""
+class Listed(NamedTuple):
+    """One object as git lists it. A plain tuple, because there may be half a million."""
 
     id: str
     kind: str
@@ -100,7 +99,7 @@ def list_objects(git: GitRunner, ids: Iterable[str], *, sees: Sees = "both") -> 
 def _listed(line: bytes) -> Listed:
     match line.decode("ascii", "replace").split(" "):
         case [id, kind, size] if size.isdecimal():
-            return Listed(id, kind, int(size))
+            return Listed(id, sys.intern(kind), int(size))
         case [*id, "missing"]:
             return Listed(" ".join(id), "missing", 0)
     raise Refused("git told of an object in a form that is not known.")

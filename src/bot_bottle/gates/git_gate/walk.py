@@ -24,7 +24,13 @@ DIFF = (
     "--no-textconv",
     "--ignore-submodules=none",
 )
-LS_LIMIT = 1_000_000
+MOST_CHANGES = 10_000_000
+MOST_PATHS = 500_000
+"""What is looked at of one push. Renaming a large folder again and again costs the pusher nothing and us a line for each file."""
+
+MERGES = 200
+"""Paths in merges whose common ancestor is looked up; further ones count as the merger's own work."""
+
 LINKS_MOST = 2_000
 """Links that are followed although they are at no protected path: a protected one may lead to one of them."""
 
@@ -44,7 +50,10 @@ def all_changes(git: GitRunner, commits: Sequence[Commit]) -> Iterator[Change]:
     """Every difference between a new commit and each of its parents; `Change.pair` counts the comparisons in order."""
     pairs = [f"{one.id} {parent}".strip() for one in commits for parent in one.parents or ("",)]
     with printed(git, DIFF, stdin=(f"{pair}\n".encode() for pair in pairs)) as output:
-        yield from read_changes(words_in(output))
+        for number, change in enumerate(read_changes(words_in(output))):
+            if number >= MOST_CHANGES:
+                raise Refused(f"The push changes files more than {MOST_CHANGES} times.")
+            yield change
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +78,9 @@ def walk(git: GitRunner, commits: Sequence[Commit], rules: PushRules, protection
     for change in all_changes(git, commits):
         if change.path not in paths:
             paths.add(change.path)
-            if protection.by(fold_path(change.path)):
+            if len(paths) > MOST_PATHS:
+                raise Refused(f"The push touches more than {MOST_PATHS} paths.")
+            if len(change.path) <= rules.max_path and protection.by(fold_path(change.path)):
                 guarded.add(change.path)
             if (finding := judge_size(change, rules)) is not None:
                 sizes[change.path] = finding
@@ -79,8 +90,12 @@ def walk(git: GitRunner, commits: Sequence[Commit], rules: PushRules, protection
             locks.append(change)
         if change.path in guarded or SUBMODULE in {change.old_mode, change.new_mode}:
             merged.setdefault(change.commit, []).append(change) if change.commit in merges else plain.append(change)
+    looked = 0
     for id, changes in merged.items():
-        plain += [change for change in _by_path(changes) if is_own_work(git, merges[id], changes, change.path)]
+        for change in _by_path(changes):
+            looked += 1
+            if looked > MERGES or is_own_work(git, merges[id], changes, change.path):
+                plain.append(change)
     found = [*sizes.values(), *judge_paths(plain, rules, protection), *judge_lockfiles(locks)]
     return Touched(findings=tuple(found), links=tuple(links.values()), paths=frozenset(paths))
 
