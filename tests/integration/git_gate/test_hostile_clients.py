@@ -156,6 +156,7 @@ def test_a_shallow_clone_may_push(gate: Gated, project: Path) -> None:
 def test_a_shallow_history_of_its_own_is_refused(gate: Gated, work: Path, project: Path) -> None:
     other = operator_repository(work.parent / "other")
     commit(other, {"b": "b"})
+    commit(other, {"c": "c"})
     shallow = work.parent / "shallow-other"
     git("clone", "--quiet", "--depth=1", f"file://{other}", str(shallow))
     pushed = gate.git("push", gate.url("project"), "main", at=shallow, check=False)
