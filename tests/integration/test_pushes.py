@@ -58,6 +58,7 @@ def test_a_held_push_is_decided_after_the_bottles_end(shop: Shop, project: Path)
     other = shop.bot_bottle("pushes", "approve", f"{SLUG}/1-000000000000")
     assert b"not the push that you were shown" in other.stderr
     assert head(project, f"refs/heads/bottle/{SLUG}/topic") == ""
+    assert b"pushes that wait for you" in shop.bot_bottle("rm", SLUG).stderr
     approved = shop.bot_bottle("pushes", "approve", one["id"])
     assert approved.returncode == 0, approved.stderr
     assert head(project, f"refs/heads/bottle/{SLUG}/topic") == one["updates"][0]["new"]

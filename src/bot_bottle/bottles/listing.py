@@ -21,8 +21,21 @@ def list_bottles(*, ended_too: bool) -> tuple[Status, ...]:
 
 
 def has_unlanded_work(slug: str) -> bool:
-    """Whether the bottle's copy of the workspace still lies in its folder."""
-    return (paths.bottle_dir(slug) / "workspace").is_dir()
+    """Whether the bottle's copy of the workspace still lies in its folder, or a push of it waits for the operator."""
+    return (paths.bottle_dir(slug) / "workspace").is_dir() or has_held_pushes(slug)
+
+
+def has_held_pushes(slug: str) -> bool:
+    """Whether a push waits; a record that cannot be read counts as one that does."""
+    folder = paths.bottle_dir(slug) / "git" / "held"
+    if not folder.is_dir():
+        return False
+    from bot_bottle.gates.git_gate.hold import Holds
+
+    try:
+        return bool(Holds(folder).waiting())
+    except BottleError:
+        return True
 
 
 def remove(slug: str, *, force: bool) -> None:
@@ -30,6 +43,11 @@ def remove(slug: str, *, force: bool) -> None:
     read_state(slug)
     if is_kept(slug):
         raise BadUsage(f"The bottle {slug} runs.", next=f"`bot-bottle stop {slug}` first.")
+    if has_held_pushes(slug) and not force:
+        raise BadUsage(
+            f"The bottle {slug} has pushes that wait for you.",
+            next=f"See them with `bot-bottle pushes ls {slug}`, decide them, or remove with -f.",
+        )
     if has_unlanded_work(slug) and not force:
         raise BadUsage(
             f"The bottle {slug} holds changes that are nowhere else.",

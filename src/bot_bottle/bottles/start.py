@@ -137,7 +137,7 @@ def server_roots(spec: BottleSpec, host: Mapping[str, str], stage_dir: Path) -> 
     from bot_bottle.host.roots import find_roots, merge_roots
 
     return write_file(
-        make_private_folder(stage_dir / "ca") / "servers.pem", merge_roots("", (find_roots(host), *spec.egress.upstream.ca))
+        make_private_folder(stage_dir / "git") / "servers.pem", merge_roots("", (find_roots(host), *spec.egress.upstream.ca))
     )
 
 
