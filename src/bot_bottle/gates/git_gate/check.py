@@ -225,8 +225,10 @@ def forward_refs(git: GitRunner, updates: Sequence[RefUpdate]) -> frozenset[str]
 def _judge_tips(git: GitRunner, updates: Sequence[RefUpdate]) -> tuple[list[str], list[Finding]]:
     """The commits that the refs come to; and findings, because a branch is a commit, and a tag is a commit or a tag of one."""
     kept = [update for update in updates if not update.deletes]
-    kinds = {one.id: one.kind for one in list_objects(git, [update.new for update in kept])}
-    peeled = dict(zip((update.new for update in kept), list_objects(git, [f"{update.new}^{{}}" for update in kept]), strict=True))
+    tips = [update.new for update in kept]
+    listed = list_objects(git, [*tips, *(f"{tip}^{{}}" for tip in tips)])
+    kinds = dict(zip(tips, (one.kind for one in listed), strict=False))
+    peeled = dict(zip(tips, listed[len(tips) :], strict=True))
     found = []
     for update in kept:
         kind = kinds.get(update.new, "missing")

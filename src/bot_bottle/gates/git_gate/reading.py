@@ -92,7 +92,10 @@ def list_quarantine(git: GitRunner, *, most: int) -> list[Listed]:
 
 def list_objects(git: GitRunner, ids: Iterable[str], *, sees: Sees = "both") -> list[Listed]:
     """These objects, in order; kind "missing" where there is none."""
-    with printed(git, ("cat-file", LISTING), stdin=(f"{one}\n".encode() for one in ids), sees=sees) as output:
+    wanted = [f"{one}\n".encode() for one in ids]
+    if not wanted:
+        return []
+    with printed(git, ("cat-file", LISTING), stdin=wanted, sees=sees) as output:
         return [_listed(line) for line in lines(output)]
 
 
@@ -110,7 +113,10 @@ Object = tuple[Listed, Iterator[bytes]]
 
 def read_objects(git: GitRunner, ids: Iterable[str], use: Callable[[Listed, Iterator[bytes]], None]) -> None:
     """Give each of these objects to `use`, its content in parts. Refused when one is missing."""
-    with printed(git, ("cat-file", "--batch"), stdin=(f"{one}\n".encode() for one in ids)) as output:
+    wanted = [f"{one}\n".encode() for one in ids]
+    if not wanted:
+        return
+    with printed(git, ("cat-file", "--batch"), stdin=wanted) as output:
         while header := output.readline():
             one = _listed(header.rstrip(b"\n"))
             if one.kind == "missing":

@@ -49,6 +49,8 @@ class Commit:
 def all_changes(git: GitRunner, commits: Sequence[Commit]) -> Iterator[Change]:
     """Every difference between a new commit and each of its parents; `Change.pair` counts the comparisons in order."""
     pairs = [f"{one.id} {parent}".strip() for one in commits for parent in one.parents or ("",)]
+    if not pairs:
+        return
     with printed(git, DIFF, stdin=(f"{pair}\n".encode() for pair in pairs)) as output:
         for number, change in enumerate(read_changes(words_in(output))):
             if number >= MOST_CHANGES:
