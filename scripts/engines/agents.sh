@@ -6,5 +6,5 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 . scripts/setup.sh
 make_environment pins/run.txt pins/dev.txt
-export BOT_BOTTLE_TEST_ENGINE=agents
+export BOT_BOTTLE_TEST_ENGINE=namespaces
 exec .venv/bin/python -m pytest tests/engines/agents "$@"

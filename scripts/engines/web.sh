@@ -12,5 +12,5 @@ if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; the
     say "No Chromium here: install chromium and chromium-driver to run these tests."
   fi
 fi
-export BOT_BOTTLE_TEST_ENGINE=web
+export BOT_BOTTLE_TEST_ENGINE=namespaces
 exec .venv/bin/python -m pytest tests/engines/web "$@"

@@ -21,7 +21,9 @@ from bot_bottle.dashboard.app import Dashboard
 from bot_bottle.dashboard.asking import AskScreen
 from bot_bottle.dashboard.begin import BeginScreen, PreflightScreen
 from bot_bottle.dashboard.bottle import BottleScreen
+from bot_bottle.dashboard.confirm import Confirm
 from bot_bottle.dashboard.overview import Overview
+from bot_bottle.dashboard.push import PushScreen
 from bot_bottle.errors import BottleError
 
 SCREENS = Path(__file__).parent / "screens"
@@ -218,6 +220,58 @@ def test_a_question_is_answered_by_the_number_of_a_choice() -> None:
 
     play(door, script)
     assert door.done == [("approve", "claude-shop/1-abcd", {"scope": "once", "narrow": {}, "answer": "postgres"})]
+
+
+def test_for_always_shows_what_would_be_written_and_writes_it_after_a_yes() -> None:
+    door = full()
+    door.diff = ("@@ -0,0 +1,3 @@", "+egress:", "+  rules:", "+  - {host: forum.example.com}")
+
+    async def script(pilot: Pilot[None], app: Dashboard) -> None:
+        for key in ("n", "y"):
+            app.screen.query_one("#bottles", DataTable).focus()
+            await open_ask(pilot, app)
+            await pilot.press("f")
+            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await pilot.pause()
+            assert any("+  - {host: forum.example.com}" in text for text in lines(app))
+            await pilot.press(key)
+            await settled(pilot, app)
+            assert door.done == ([] if key == "n" else [("always", ask().id, door.diff)])
+            if key == "n":
+                await pilot.press("escape")
+
+    play(door, script)
+
+
+PUSH = (
+    "push       claude-shop/2-beef",
+    "finding    a.py: a token",
+    "diff --git a/a.py b/a.py",
+    "@@ -1 +1 @@",
+    "-old",
+    f"+{HOSTILE}",
+)
+
+
+@pytest.mark.parametrize("key", ["y", "d"])
+def test_a_held_push_is_decided_on_its_whole_diff(key: str) -> None:
+    push = ask(2, id="claude-shop/2-beef", kind="push", title="push main to shop", reason="", evidence=())
+    door = FakeDoor(now=snapshot(bottle("claude-shop"), asks=(push,)), diff=PUSH)
+
+    async def script(pilot: Pilot[None], app: Dashboard) -> None:
+        await pilot.press("tab", "enter")
+        await settled(pilot, app)
+        assert isinstance(app.screen, PushScreen)
+        shown = "\n".join(lines(app))
+        assert all(line in shown for line in PUSH)
+        await pilot.press(key)
+        if key == "d":
+            await pilot.press("n", "o", "enter")
+        await settled(pilot, app)
+        assert isinstance(app.screen, Overview)
+
+    play(door, script)
+    assert door.done == [("approve", push.id, {}) if key == "y" else ("deny", push.id, "no")]
 
 
 def test_an_ask_that_changes_while_it_is_read_closes_before_it_can_be_approved() -> None:

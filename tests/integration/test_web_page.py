@@ -161,6 +161,18 @@ def test_streams_and_connections_are_bounded(page: Page) -> None:
         each.close()
 
 
+def test_a_held_push_is_shown_and_goes_on_by_its_exact_id(page: Page, door: FakeDoor) -> None:
+    push = ask(2, id="claude-shop/2-beef", kind="push", title="push main to shop")
+    door.now, door.diff = snapshot(bottle("claude-shop"), asks=(push,)), ("-old", "+new")
+    browser = Browser(page)
+    browser.log_in()
+    assert json.loads(browser.ask("GET", "/push?id=claude-shop/2-beef")[2]) == {"lines": ["-old", "+new"]}
+    assert browser.ask("GET", "/push?id=claude-shop/2-dead")[0] == 409
+    assert browser.ask("POST", "/approve", {"id": "claude-shop/2-dead"})[0] == 400
+    assert browser.ask("POST", "/approve", {"id": push.id})[0] == 200
+    assert door.done == [("approve", push.id, {})]
+
+
 def test_the_log_is_lines_of_text(page: Page) -> None:
     browser = Browser(page)
     browser.log_in()

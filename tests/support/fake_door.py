@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from bot_bottle.bottles.always import Edit
 from bot_bottle.bottles.asks import AskView, GrantView, Inbox
 from bot_bottle.bottles.snapshot import BottleView, Cost, Decision, Snapshot, Traffic
 from bot_bottle.bottles.starting import News, Wanted
@@ -124,6 +126,7 @@ class FakeDoor(Door):
     now: Snapshot
     printed: tuple[str, ...] = ()
     preflight: Rows = ()
+    diff: tuple[str, ...] = ()
     start: Told | None = None
     fails: BottleError | None = None
     done: list[tuple[Any, ...]] = field(default_factory=list)
@@ -152,6 +155,17 @@ class FakeDoor(Door):
 
     def deny(self, ask: AskView, reason: str) -> None:
         self._do("deny", ask.id, reason)
+
+    def plan_always(self, ask: AskView) -> Edit:
+        if self.fails:
+            raise self.fails
+        return Edit(path=Path("/home/me/.config/bot-bottle/policy.yaml"), before="", after="", diff=self.diff)
+
+    def approve_always(self, ask: AskView, planned: Edit) -> None:
+        self._do("always", ask.id, planned.diff)
+
+    def push(self, push_id: str) -> tuple[str, ...]:
+        return self.diff
 
     def revoke(self, slug: str, name: str) -> None:
         self._do("revoke", slug, name)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bot_bottle.errors import BadManifest, BottleError, Refused
+from bot_bottle.bottles.asks import AskView, approve, take_back
+from bot_bottle.errors import BadManifest, BadUsage, BottleError, Refused
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.host.paths import config_dir
 from bot_bottle.manifest.available import AVAILABLE
@@ -84,6 +85,27 @@ def write_edit(delta: Row, planned: Edit) -> Edit:
     raise BottleError("The policy file is being written to.", facts=(str(planned.path),), next="Try again.")
 
 
+def plan_always(ask: AskView, narrow: Row | None = None) -> Edit:
+    """What giving an ask for always would write. BadUsage where there is nothing to write."""
+    if ask.delta is None:
+        raise BadUsage("A question is answered once.")
+    try:
+        return plan_edit({**ask.delta, **(narrow or {})})
+    except Refused as refused:
+        raise BadUsage("This cannot be written into your policy.", facts=(refused.what,)) from None
+
+
+def give_always(ask: AskView, said: dict[str, Any], planned: Edit, *, host: Mapping[str, str]) -> tuple[dict[str, Any], Edit]:
+    """Give it, then write it: a request that is no longer open must not change the policy. What was given, what was written."""
+    assert ask.delta is not None
+    given = approve(ask, said, host=host)
+    try:
+        return given, write_edit({**ask.delta, **said["narrow"]}, planned)
+    except (OSError, BottleError):
+        take_back(ask.slug, str(given["grant"]))
+        raise
+
+
 def _now(path: Path) -> str | None:
     try:
         return path.read_text()
@@ -113,4 +135,4 @@ def _check(text: str, path: Path) -> None:
         raise refuse(mistakes, what="With this change the policy would have mistakes.")
 
 
-__all__ = ["BadManifest", "Edit", "change_for", "difference", "plan_edit", "write_edit"]
+__all__ = ["BadManifest", "Edit", "change_for", "difference", "give_always", "plan_always", "plan_edit", "write_edit"]

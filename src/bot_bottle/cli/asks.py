@@ -11,7 +11,7 @@ import click
 from bot_bottle.bottles import asks as inbox
 from bot_bottle.bottles.asks import AskView, GrantView
 from bot_bottle.cli.say import Say, make_say
-from bot_bottle.errors import BadUsage, BottleError, Declined, Refused
+from bot_bottle.errors import BadUsage, Declined
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.units import seconds as read_seconds
 from bot_bottle.record import asdict
@@ -113,24 +113,13 @@ def approve(
 
 def _always(one: AskView, said: dict[str, Any], say: Say, *, yes: bool) -> dict[str, Any]:  # Any: JSON
     """Show what would be written, give it, then write it: a request that is no longer open must not change the policy."""
-    from bot_bottle.bottles.always import plan_edit, write_edit
+    from bot_bottle.bottles.always import give_always, plan_always
 
-    if one.delta is None:
-        raise BadUsage("A question is answered once.", next="Leave --always out.")
-    wanted = {**one.delta, **said["narrow"]}
-    try:
-        planned = plan_edit(wanted)
-    except Refused as refused:
-        raise BadUsage("This cannot be written into your policy.", facts=(refused.what,)) from None
+    planned = plan_always(one, said["narrow"])
     _show_diff(planned, say)
     if sys.stdin.isatty() and sys.stderr.isatty() and not yes and not click.confirm("Write this?", err=True):
         raise Declined("Nothing was given.")
-    given = inbox.approve(one, said, host=os.environ)
-    try:
-        written = write_edit(wanted, planned)
-    except (OSError, BottleError):
-        inbox.take_back(one.slug, str(given["grant"]))
-        raise
+    given, written = give_always(one, said, planned, host=os.environ)
     if written is not planned:
         say.line("The file has changed meanwhile; this was written:")
         _show_diff(written, say)

@@ -2,24 +2,27 @@
 
 from typing import TYPE_CHECKING, Any
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from bot_bottle.bottles.always import Edit
 from bot_bottle.bottles.asks import AskView, read_narrow
 from bot_bottle.bottles.snapshot import Snapshot
+from bot_bottle.dashboard.confirm import Confirm
 from bot_bottle.dashboard.draw import ask_lines
 from bot_bottle.dashboard.text import block
 from bot_bottle.errors import BottleError
+from bot_bottle.host.plain import plain
 
 if TYPE_CHECKING:
     from bot_bottle.dashboard.app import Dashboard
 
 HALF_HOUR_S = 1800.0
-KEYS = "y while it runs  o once  t 30 minutes  w give less  d deny  Esc back"
+KEYS = "y while it runs  o once  t 30 min  f always  w less  d deny  Esc back"
 CHOICE_KEYS = "1-9 choose   w answer in words   d deny   Esc back"
 
 
@@ -31,6 +34,7 @@ class AskScreen(ModalScreen[None]):
         Binding("y", "give('session')", "approve"),
         Binding("o", "give('once')", "once"),
         Binding("t", "give('for')", "30 minutes"),
+        Binding("f", "always", "always"),
         Binding("w", "write('narrow')", "narrow"),
         Binding("d", "write('deny')", "deny"),
         Binding("escape", "back", "back"),
@@ -71,6 +75,25 @@ class AskScreen(ModalScreen[None]):
             self.app.tell("It is a question: choose one of the answers.")
             return
         self._approve({"scope": scope, "narrow": {}} | ({"seconds": HALF_HOUR_S} if scope == "for" else {}))
+
+    @work(thread=True)
+    def action_always(self) -> None:
+        """Show what would be written into the policy, then ask."""
+        try:
+            planned = self.app.door.plan_always(self.ask)
+        except BottleError as error:
+            self.app.call_from_thread(self.app.complain, error)
+            return
+        self.app.call_from_thread(self._ask_always, planned)
+
+    def _ask_always(self, planned: Edit) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes and self.is_current:
+                ask = self.ask
+                self._do(lambda: self.app.door.approve_always(ask, planned), "approved for all bottles")
+
+        lines = tuple(plain(each) for each in planned.diff)
+        self.app.push_screen(Confirm(f"Write this into {planned.path}?", lines=lines), answered)
 
     def action_choose(self, number: int) -> None:
         """Answer a question with one of its choices."""

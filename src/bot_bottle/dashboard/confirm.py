@@ -4,9 +4,12 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from bot_bottle.dashboard.draw import diff_line
+from bot_bottle.dashboard.text import block
 
 if TYPE_CHECKING:
     from bot_bottle.dashboard.app import Dashboard
@@ -20,14 +23,18 @@ class Confirm(ModalScreen[bool]):
         Binding("n,escape,enter", "dismiss(False)", "no"),
     ]
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, *, lines: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._question = question
+        self._lines = lines
 
     def compose(self) -> ComposeResult:
         """The question and its keys."""
-        with Vertical(classes="box small"):
+        with Vertical(classes="box" if self._lines else "box small"):
             yield Static(self._question, markup=False)
+            if self._lines:
+                with VerticalScroll(classes="whole"):
+                    yield Static(block(diff_line(each) for each in self._lines))
             yield Static("y yes   n no", classes="keys", markup=False)
 
 

@@ -4,7 +4,9 @@ import os
 from abc import ABC, abstractmethod
 from typing import Any
 
+from bot_bottle.bottles import pushes
 from bot_bottle.bottles.agent_log import tail
+from bot_bottle.bottles.always import Edit, give_always, plan_always
 from bot_bottle.bottles.asks import AskView, approve, deny, revoke
 from bot_bottle.bottles.attach import Attachment, connect
 from bot_bottle.bottles.listing import remove
@@ -43,6 +45,18 @@ class Door(ABC):
     @abstractmethod
     def deny(self, ask: AskView, reason: str) -> None:
         """Refuse it."""
+
+    @abstractmethod
+    def plan_always(self, ask: AskView) -> Edit:
+        """What giving it for always would write into the operator's policy."""
+
+    @abstractmethod
+    def approve_always(self, ask: AskView, planned: Edit) -> None:
+        """Give it, and write that."""
+
+    @abstractmethod
+    def push(self, push_id: str) -> tuple[str, ...]:
+        """Everything that the id of a held push stands for, with its diff."""
 
     @abstractmethod
     def revoke(self, slug: str, name: str) -> None:
@@ -85,6 +99,15 @@ class Bottles(Door):
 
     def deny(self, ask: AskView, reason: str) -> None:
         deny(ask, reason=reason)
+
+    def plan_always(self, ask: AskView) -> Edit:
+        return plan_always(ask)
+
+    def approve_always(self, ask: AskView, planned: Edit) -> None:
+        give_always(ask, {"scope": "always", "narrow": {}}, planned, host=os.environ)
+
+    def push(self, push_id: str) -> tuple[str, ...]:
+        return tuple(pushes.shown(pushes.find(push_id)))
 
     def revoke(self, slug: str, name: str) -> None:
         revoke(slug, name)

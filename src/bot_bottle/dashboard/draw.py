@@ -99,6 +99,16 @@ def ask_row(ask: AskView, *, now: float) -> Line:
     return Piece(ask.slug, "strong"), Piece(ask.title), worst(ask), Piece(age(now - ask.at))
 
 
+def diff_line(text: str) -> Line:
+    """One line of a diff, as it reads best; the sign stays in front of it."""
+    if text.startswith(("+++", "---", "diff ", "index ")):
+        return (Piece(text, "strong"),)
+    if text.startswith("finding"):
+        return (Piece(text, "bad"),)
+    tone: Tone = "good" if text.startswith("+") else "bad" if text.startswith("-") else "warn" if text.startswith("@@") else ""
+    return (Piece(text, tone),)
+
+
 def ask_lines(ask: AskView) -> tuple[Line, ...]:
     """The whole of what an approval is bound to."""
     lines: list[Line] = [

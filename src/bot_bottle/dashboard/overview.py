@@ -59,11 +59,12 @@ class Overview(Screen[None]):
         """The ask or the bottle under the cursor."""
         if self.query_one("#asks", Rows).has_focus:
             from bot_bottle.dashboard.asking import AskScreen
+            from bot_bottle.dashboard.push import PushScreen
 
             chosen = self.query_one("#asks", Rows).chosen
             ask = next((one for one in self.app.shown.inbox.pending if one.id == chosen), None)
             if ask:
-                self.app.push_screen(AskScreen(ask))
+                self.app.push_screen(PushScreen(ask) if ask.kind == "push" else AskScreen(ask))
         elif slug := self._slug:
             from bot_bottle.dashboard.bottle import BottleScreen
 

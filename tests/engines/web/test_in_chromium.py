@@ -130,6 +130,19 @@ def test_a_change_is_seen_without_a_reload_and_what_is_typed_stays(window: Chrom
         assert window.run("return document.querySelector('form input').value") == "because"
 
 
+def test_a_held_push_is_read_and_decided_on_a_phone(window: Chromium) -> None:
+    push = ask(2, id="claude-shop/2-beef", kind="push", title="push main to shop")
+    door = FakeDoor(now=snapshot(bottle("claude-shop"), asks=(push,)), diff=("-old", "+<b>new</b>"))
+    with served(door) as page:
+        window.open(page.link())
+        window.wait_for("push main to shop", "#asks")
+        window.click("//summary[text()='Commits and diff']")
+        window.wait_for("+<b>new</b>", "#asks pre")
+        window.click("//button[text()='Push it upstream']")
+        window.wait_for("Approved", "#notice")
+    assert door.done == [("approve", push.id, {})]
+
+
 @pytest.fixture
 def operator(tmp_path: Path) -> Iterator[Operator]:
     """Whoever runs the tests, with a home of their own; their bottles end with the test."""

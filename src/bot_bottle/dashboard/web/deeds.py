@@ -49,6 +49,8 @@ def shown(ask_id: str, snapshot: Snapshot) -> AskView:
 
 def approval(said: Said, ask: AskView) -> Said:
     """The answer as the gate wants it."""
+    if ask.kind == "push":
+        return {}
     if ask.choices:
         return {"scope": "once", "narrow": {}, "answer": text(said, "answer")}
     scope = text(said, "scope")

@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bot_bottle.bottles.snapshot import Snapshot
+from bot_bottle.bottles.status import check_slug
 from bot_bottle.dashboard.door import Door
 from bot_bottle.dashboard.web.access import Head, Refusal, Session, Site, decide, origins
-from bot_bottle.dashboard.web.deeds import Said, do, read_said
+from bot_bottle.dashboard.web.deeds import Said, do, read_said, shown
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.record import asdict
 
@@ -27,6 +28,8 @@ READ_S = 20.0
 """A request that is not there by then is given up."""
 LOOK_S = 0.25
 """How old a snapshot may be when several browsers look."""
+DIFF_LINES = 5000
+"""What a phone can show of a push; `bot-bottle pushes show` shows all of it."""
 BEAT_S = 10.0
 """An empty line now and then shows that the other side is still there."""
 
@@ -181,12 +184,19 @@ class _Answering(BaseHTTPRequestHandler):
         self._json(200, {})
 
     def _read(self, path: str, query: dict[str, str]) -> None:
-        if path == "/events":
-            self._stream()
-        elif path == "/log":
-            self._json(200, {"lines": list(self.page.door.log(query.get("slug", "")))[-200:]})
-        else:
-            self._json(404, {"what": "There is no such place."})
+        try:
+            match path:
+                case "/events":
+                    self._stream()
+                case "/log":
+                    self._json(200, {"lines": self.page.door.log(check_slug(query.get("slug", "")))[-200:]})
+                case "/push":
+                    ask = shown(query.get("id", ""), self.page.look())
+                    self._json(200, {"lines": self.page.door.push(ask.id)[:DIFF_LINES]})
+                case _:
+                    self._json(404, {"what": "There is no such place."})
+        except BottleError as error:
+            self._json(409, {"what": error.what, "facts": list(error.facts), "next": error.next})
 
     def _stream(self) -> None:
         """Server-sent events (WHATWG HTML 9.2): the whole snapshot whenever it has changed."""

@@ -72,7 +72,10 @@ function askCard(ask) {
   for (const each of ask.evidence) rows.push(["refused", each, "faint"]);
   if (ask.blocked) rows.push(["closed", ask.blocked, "bad"]);
   if (ask.raised > 1) rows.push(["asked", `${ask.raised} times`, "warn"]);
-  const keys = ask.choices.length
+  const isPush = ask.kind === "push";
+  const keys = isPush
+    ? [make("button", { text: "Push it upstream", class: "yes", click: () => approve({}) })]
+    : ask.choices.length
     ? ask.choices.map((answer) => make("button", { text: answer, class: "yes", click: () => approve({ answer }) }))
     : [["While it runs", { scope: "session" }], ["Once", { scope: "once" }], ["30 minutes", { scope: "for", seconds: 1800 }]].map(
         ([text, more]) => make("button", { text, class: "yes", click: () => approve(more) }),
@@ -80,10 +83,23 @@ function askCard(ask) {
   return make("article", { class: "ask", "data-ask": ask.id },
     make("h3", { text: ask.slug }), pairs(rows), make("div", { class: "keys" }, ...keys),
     line("why not; the agent reads it", "Deny", (reason) => act("/deny", { id: ask.id, reason }, `Denied: ${ask.title}`)),
-    ask.choices.length
+    isPush ? diffOf(ask) : ask.choices.length
       ? line("your own answer", "Answer", (answer) => approve({ answer }))
       : line("give less: methods=GET paths=/v1/**", "Give less", (narrow) => approve({ scope: "session", narrow })),
     make("p", { class: "faint", text: ask.id }));
+}
+
+function diffOf(ask) {
+  const text = make("pre", { text: "…" });
+  const box = make("details", {}, make("summary", { text: "Commits and diff" }), text);
+  box.addEventListener("toggle", async () => {
+    if (!box.open) return;
+    const answer = await fetch(`/push?id=${encodeURIComponent(ask.id)}`, { headers: { "x-bot-bottle-key": key } });
+    const said = await answer.json();
+    const kinds = { "+": "good", "-": "bad", "@": "warn" };
+    text.replaceChildren(...(said.lines || [said.what]).map((each) => make("span", { text: `${each}\n`, class: kinds[each[0]] || "" })));
+  });
+  return box;
 }
 
 function cost(view) {
