@@ -9,6 +9,7 @@ from bot_bottle.agents.npm import Package, Platform, Release
 from bot_bottle.agents.packaged import FromNpm, json_file, prompt_file
 from bot_bottle.agents.supervised import HEADERS, SERVER, URL
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
+from bot_bottle.record import replace
 
 VERSION = "0.0.1790142911-g7618fb"
 WHERE = "agent amp"
@@ -22,6 +23,8 @@ API = ModelApi(
     look_ups=("/**",),
 )
 """The service keeps the conversations and speaks to the models; what it asks and answers is its own and changes with it."""
+
+TELEMETRY = ("/api/telemetry", "/api/telemetry/**")
 
 RELEASE = Release(
     agent="amp",
@@ -64,8 +67,9 @@ class Amp(FromNpm):
     pinned = RELEASE
 
     def defaults(self, host: Mapping[str, str]) -> AgentDefaults:
-        """Amp's own service, and its key."""
-        return API.defaults(host, WHERE)
+        """Amp's own service without its telemetry, which no setting turns off, and its key."""
+        found = API.defaults(host, WHERE)
+        return replace(found, rules=(*found.rules, replace(found.rules[0], paths=TELEMETRY, deny=True)))
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The native program, its settings, and a placeholder for the key."""

@@ -185,6 +185,12 @@ def test_amp_gives_its_service_no_terminal() -> None:
     assert dict(planned(Amp(system=SYSTEM)).env)["AMP_REMOTE_CONTROL_TERMINAL"] == "0"
 
 
+def test_amps_telemetry_is_denied() -> None:
+    assert [rule.paths for rule in Amp(system=SYSTEM).defaults({}).rules if rule.deny] == [
+        ("/api/telemetry", "/api/telemetry/**")
+    ]
+
+
 def test_aider_runs_isolated_from_modules_in_the_workspace() -> None:
     assert planned(Aider()).command[1:4] == ("-I", "-m", "aider")
 
