@@ -23,6 +23,7 @@ RESULTS = CACHE / "results"
 
 JOB = """#!/bin/sh
 mkdir -p /job/tree && tar -C /job/tree -xf /job/tree.tar && cd /job/tree || exit 125
+echo op:x:1000:1000:op:/home/op:/bin/sh >>/etc/passwd
 export BOT_BOTTLE_TEST_ENGINE=smolmachines BOT_BOTTLE_TEST_ONE_BOTTLE=1 BOT_BOTTLE_TEST_CPUS=1
 export BOT_BOTTLE_TEST_PATIENCE=8 BOT_BOTTLE_TEST_ROOT=/opt/bottle-image PYTHONDONTWRITEBYTECODE=1
 {commands}

@@ -121,7 +121,7 @@ def engine_machines(operator: Operator) -> list[str]:
         "import os\nfrom bot_bottle.backends.smolmachines.engine import engine_env, find_engine\n"
         "from bot_bottle.host.paths import state_dir\n"
         "engine = find_engine(os.environ)\n"
-        "words = [str(engine.program), 'machine', 'ls', '--json', '--state-dir', str(state_dir() / 'smolmachines')]\n"
+        "words = [str(engine.program), 'machine', 'ls', '--json', '--state-dir', str(state_dir() / 'vm')]\n"
         "os.execve(words[0], words, engine_env(os.environ, library=engine.library))"
     )
     done = subprocess.run((*operator.prefix, operator.python, "-c", code), env=operator.env(), capture_output=True, check=True)

@@ -43,6 +43,9 @@ LEAST_MEMORY_MIB = 256
 ADDRESS_LIMIT = 107
 """Bytes of a Unix socket's address (unix(7)); the engine connects to it by its name."""
 
+BELOW_STATE = len("/.cache/smolvm/vms/0123456789abcdef/port-forward.sock")
+"""What the engine's longest address adds to its state folder. With one that is too long it says only "Invalid argument"."""
+
 
 def prepare(shared: BottlePlan, engine: Engine, *, host: Mapping[str, str]) -> SmolmachinesBottlePlan:
     """The shared decisions plus the machine."""
@@ -61,7 +64,7 @@ def prepare(shared: BottlePlan, engine: Engine, *, host: Mapping[str, str]) -> S
             version=engine.version,
             library=engine.library,
             env=tuple(sorted(engine_env(host, library=engine.library).items())),
-            state=state_dir() / "smolmachines",
+            state=engine_state(),
         ),
         machine_image=image_of(shared, engine.version),
         user=user,
@@ -74,6 +77,18 @@ def prepare(shared: BottlePlan, engine: Engine, *, host: Mapping[str, str]) -> S
         labels=(("bot-bottle", shared.slug), ("bot-bottle.stage", str(shared.stage_dir))),
         sealing=_sealing(shared, engine, size),
     )
+
+
+def engine_state() -> Path:
+    """Where the engine keeps its machines. CannotRunHere when the sockets that it makes there would have too long an address."""
+    folder = state_dir() / "vm"
+    if len(os.fsencode(folder)) + BELOW_STATE > ADDRESS_LIMIT:
+        raise CannotRunHere(
+            "The engine cannot make its sockets in bot-bottle's state folder.",
+            facts=(f"below {folder} their addresses have over {ADDRESS_LIMIT} bytes, the kernel's limit",),
+            next="Set XDG_STATE_HOME to a folder with a short path.",
+        )
+    return folder
 
 
 def machine_name(slug: str, stage_dir: Path) -> str:

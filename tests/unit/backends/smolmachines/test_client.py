@@ -162,7 +162,8 @@ def test_what_is_no_list_is_none(text: str) -> None:
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> SmolmachinesBottlePlan:
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmolmachinesBottlePlan:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
     shared = replace(shared_plan(tmp_path / "bottles" / "one"), image=RootFolder(folder=Path("/root-fs"), digest="", origin="it"))
     return prepare(shared, Engine(program=Path("/e/smolvm"), version="1.32.2"), host={"PATH": "/bin"})
 

@@ -54,7 +54,7 @@ class FakeEngine:
 
 @pytest.fixture
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmolmachinesBottlePlan:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
     shared = replace(shared_plan(tmp_path / "bottles" / "one"), image=RootFolder(folder=Path("/root-fs"), digest="", origin="it"))
     return prepare(shared, ENGINE, host={"PATH": "/bin"})
 

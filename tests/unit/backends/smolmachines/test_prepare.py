@@ -22,7 +22,8 @@ GIB = 1024**3
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> BottlePlan:
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BottlePlan:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
     return replace(shared_plan(tmp_path / "bottles" / "one"), image=RootFolder(folder=Path("/root-fs"), digest="", origin="it"))
 
 
@@ -94,11 +95,20 @@ def test_folder_of_roots_is_not_shared(tmp_path: Path) -> None:
         user_of(shared_plan(tmp_path / "s", mode="bind", workspace=folder), uid=0, gid=0)
 
 
-def test_sockets_too_long_for_the_kernel_are_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_sockets_too_long_for_the_kernel_are_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
     shared = shared_plan(tmp_path / ("x" * 90) / "one")
     with pytest.raises(CannotRunHere) as caught:
         made(replace(shared, image=RootFolder(folder=Path("/root-fs"), digest="", origin="it")))
     assert "XDG_STATE_HOME" in caught.value.next
+
+
+def test_engines_own_sockets_must_fit_as_well(shared: BottlePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/" + "s" * 60)
+    with pytest.raises(CannotRunHere, match="its sockets"):
+        made(shared)
 
 
 def test_what_the_machine_sees_holds_no_secret_and_is_readable(shared: BottlePlan) -> None:
