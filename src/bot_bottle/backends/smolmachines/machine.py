@@ -293,12 +293,13 @@ def read_report(path: Path) -> str | None:
 
 def settings_of(plan: SmolmachinesBottlePlan, *, keeper: str) -> str:
     """What our program in the machine reads first: whom the agent is, what is bound where, which ports lead where. Pure."""
+    etc = [[f"/run/bot-bottle/etc/{name}", f"/etc/{name}", 0] for name in ("passwd", "group", "resolv.conf")]
     gates = [door for door in plan.doors if door.port is not None]
     settings: dict[str, Any] = {  # Any: JSON
         "uid": plan.user.uid,
         "gid": plan.user.gid,
         "processes": plan.size.processes,
-        "binds": [[f"/run/bot-bottle/etc/{name}", f"/etc/{name}"] for name in ("passwd", "group", "resolv.conf")],
+        "binds": [*etc, *([one.guest_path, one.guest_path, int(one.writable)] for one in plan.held)],
         "forward": [f"{door.port}={door.guest_path}" for door in gates],
         "keeper": keeper,
     }

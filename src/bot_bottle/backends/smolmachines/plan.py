@@ -95,7 +95,8 @@ class Door:
 class SmolmachinesBottlePlan(BottlePlan):
     """A bottle in a machine with a kernel of its own and no network card.
 
-    The addresses are empty until `launch` fills them in. `doors` are the gates' sockets and the keeper's line; `given` is the
+    The addresses are empty until `launch` fills them in. `doors` are the gates' sockets and the keeper's line; `binds` are shares
+    of the engine's; `held` what of a shared workspace must not change, made mounts of their own inside. `given` is the
     folder that the machine sees read-only, `told` the one in which it reports exit codes.
     """
 
@@ -105,6 +106,7 @@ class SmolmachinesBottlePlan(BottlePlan):
     user: User
     size: MachineSize
     binds: tuple[Bind, ...]
+    held: tuple[Bind, ...]
     placeholders: tuple[Placeholder, ...]
     doors: tuple[Door, ...]
     given: Path

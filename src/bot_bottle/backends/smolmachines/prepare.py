@@ -8,7 +8,7 @@ from zlib import crc32
 
 from bot_bottle.backends.etc import GROUP, USERS
 from bot_bottle.backends.mounts import Bind
-from bot_bottle.backends.protect import Protection, check_sources, workspace_mounts
+from bot_bottle.backends.protect import check_sources, workspace_mounts
 from bot_bottle.backends.seccomp import filter_for
 from bot_bottle.backends.smolmachines.engine import Engine, engine_env
 from bot_bottle.backends.smolmachines.plan import (
@@ -69,7 +69,8 @@ def prepare(shared: BottlePlan, engine: Engine, *, host: Mapping[str, str]) -> S
         machine_image=image_of(shared, engine.version),
         user=user,
         size=size,
-        binds=_binds(shared, protection, given=given, told=told),
+        binds=_binds(shared, given=given, told=told),
+        held=tuple(mount for mount in protection.mounts[1:] if isinstance(mount, Bind)),
         placeholders=protection.placeholders,
         doors=doors_of(shared, folder / "doors"),
         given=given,
@@ -159,8 +160,10 @@ def write_given(given: Path, shared: BottlePlan, user: User) -> None:
         raise CannotRunHere(f"There is no system call filter for {os.uname().machine} yet.", next="Use another backend.")
     given.mkdir(exist_ok=True)
     given.chmod(0o755)
-    for name in ("commands", "etc"):
-        (given / name).mkdir(exist_ok=True)
+    named = (mount.guest_path for mount in (*shared.agent_provision.mounts, *shared.spec.mounts))
+    places = [path.removeprefix(f"{GIVEN}/") for path in named if path.startswith(f"{GIVEN}/")]  # where shares are mounted in it
+    for name in ("commands", "etc", *places):
+        (given / name).mkdir(parents=True, exist_ok=True)
     write_file(given / "seccomp.bpf", content, mode=0o644)
     write_file(given / "prompt.md", shared.prompt_file.read_bytes(), mode=0o644)
     passwd = USERS.format_map({"home": shared.guest_home, "shell": "/bin/sh"})
@@ -173,13 +176,15 @@ def write_given(given: Path, shared: BottlePlan, user: User) -> None:
         write_file(given / "etc" / name, text, mode=0o644)
 
 
-def _binds(shared: BottlePlan, protection: Protection, *, given: Path, told: Path) -> tuple[Bind, ...]:
+def _binds(shared: BottlePlan, *, given: Path, told: Path) -> tuple[Bind, ...]:
     home = Bind(host_path=shared.stage_dir / "home", guest_path=shared.guest_home, writable=True)
     own = (Bind(host_path=given, guest_path=GIVEN), Bind(host_path=told, guest_path=TOLD, writable=True))
-    workspace = tuple(mount for mount in protection.mounts if isinstance(mount, Bind))
+    workspace = Bind(host_path=shared.workspace_dir, guest_path=shared.guest_workspace, writable=True)
     named = (*shared.agent_provision.mounts, *shared.spec.mounts)
+    if (other := next((mount.host_path for mount in named if not mount.host_path.is_dir()), None)) is not None:
+        raise CannotRunHere("Only folders can be mounted into a machine.", facts=(f"{other} is none",), next="Mount its folder.")
     binds = (Bind(host_path=mount.host_path, guest_path=mount.guest_path, writable=mount.writable) for mount in named)
-    return (*own, home, *workspace, *binds)
+    return (*own, home, workspace, *binds)
 
 
 def _sealing(shared: BottlePlan, engine: Engine, size: MachineSize) -> tuple[Line, ...]:

@@ -139,15 +139,20 @@ static void remove_interface(const char *name) {
     close(channel);
 }
 
+/* [from, to, whether it can be written]. A place bound to itself is a mount of its own: it cannot be renamed away. */
 static void bind_all(const struct value *pairs) {
     for (size_t index = 0; pairs && pairs->kind == LIST && index < pairs->length; index++) {
         const struct value *pair = pairs->items + index;
-        if (pair->kind != LIST || pair->length != 2 || pair->items[0].kind != TEXT || pair->items[1].kind != TEXT) continue;
+        if (pair->kind != LIST || pair->length != 3 || pair->items[0].kind != TEXT || pair->items[1].kind != TEXT) {
+            errno = EINVAL;
+            give_up("binds");
+        }
+        unsigned long how = pair->items[2].number ? 0 : MS_RDONLY;
         const char *from = pair->items[0].text, *to = pair->items[1].text;
         int file = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
         if (file >= 0) close(file);
         if (mount(from, to, NULL, MS_BIND, NULL)) give_up(to);
-        if (mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL)) give_up(to);
+        if (mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | how | MS_NOSUID | MS_NODEV, NULL)) give_up(to);
     }
 }
 

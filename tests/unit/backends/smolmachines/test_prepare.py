@@ -11,7 +11,7 @@ from bot_bottle.backends.smolmachines.engine import Engine
 from bot_bottle.backends.smolmachines.plan import FromFolder, MachineSize, NotMade, SmolmachinesBottlePlan, User
 from bot_bottle.backends.smolmachines.prepare import machine_name, prepare, size_of, user_of
 from bot_bottle.errors import CannotRunHere
-from bot_bottle.manifest.spec import Limits
+from bot_bottle.manifest.spec import Limits, Mount
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.image import ImageToMake, RootFolder
 from bot_bottle.plans.show import plan_json
@@ -116,6 +116,25 @@ def test_what_the_machine_sees_holds_no_secret_and_is_readable(shared: BottlePla
     names = sorted(str(path.relative_to(plan.given)) for path in plan.given.rglob("*"))
     assert names == ["commands", "etc", "etc/group", "etc/passwd", "etc/resolv.conf", "prompt.md", "seccomp.bpf"]
     assert all(stat.S_IMODE(path.stat().st_mode) & 0o044 == 0o044 for path in plan.given.rglob("*"))
+
+
+def test_agents_programs_have_a_place_in_the_folder_that_is_read_only_inside(shared: BottlePlan, tmp_path: Path) -> None:
+    mount = Mount(host_path=tmp_path, guest_path="/run/bot-bottle/agents/claude")
+    plan = made(replace(shared, agent_provision=replace(shared.agent_provision, mounts=(mount,))))
+    assert (plan.given / "agents/claude").is_dir()
+
+
+def test_what_is_held_in_a_shared_folder_takes_no_share_of_the_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the engine has room for about a dozen shares, and refuses the machine with "Invalid argument" past that
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    folder = tmp_path / "project"
+    (folder / ".git/hooks").mkdir(parents=True)
+    shared = shared_plan(tmp_path / "bottles" / "one", mode="bind", workspace=folder)
+    if os.geteuid() == 0:
+        os.chown(folder, 1000, 1000)
+    plan = made(replace(shared, image=RootFolder(folder=Path("/root-fs"), digest="", origin="it")))
+    assert len(plan.binds) == 4
+    assert "/work/project/.git/hooks" in {one.guest_path for one in plan.held if not one.writable}
 
 
 def test_preflight_says_that_there_is_no_network_card(shared: BottlePlan) -> None:
