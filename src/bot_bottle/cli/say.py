@@ -22,7 +22,7 @@ class Say:
 
     def labelled(self, label: str, text: str, why: str = "") -> None:
         """One line of a list: label, text, and who decided it."""
-        shown = f"{plain(label):<{LABEL_WIDTH}}"
+        shown = f"{plain(label):<{LABEL_WIDTH - 1}} "
         tail = f"  ({plain(why)})" if why else ""
         self._write(
             f"\x1b[2m{shown}\x1b[0m{plain(text)}\x1b[2m{tail}\x1b[0m\n" if self._styled else f"{shown}{plain(text)}{tail}\n"
