@@ -78,8 +78,12 @@ class Mirror:
     async def set_refs(self, updates: Sequence[RefUpdate]) -> None:
         """What the upstream has now, so that the next fetch sees it at once."""
         rows = [f"delete {one.ref}\n" if one.deletes else f"update {one.ref} {one.new}\n" for one in updates]
-        self._refs = None
-        await self.inside("update-ref", "--stdin", stdin="".join(rows).encode())
+        async with self.lock:
+            refs, self._refs = await self.refs(), None
+            await self.inside("update-ref", "--stdin", stdin="".join(rows).encode())
+            gone = {one.ref for one in updates if one.deletes}
+            refs |= {one.ref: one.new for one in updates}
+            self._refs = {name: value for name, value in refs.items() if name not in gone}
 
     async def _read_refs(self) -> dict[str, str]:
         done = await self.inside("for-each-ref", "--format=%(objectname) %(refname)")

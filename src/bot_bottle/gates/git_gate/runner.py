@@ -63,6 +63,8 @@ SETTINGS: Sequence[tuple[str, str]] = (
     ("transfer.fsckObjects", "true"),
     ("transfer.hideRefs", HIDDEN_REFS),
     ("uploadpack.allowFilter", "true"),
+    ("uploadpackfilter.allow", "false"),
+    *((f"uploadpackfilter.{kind}.allow", "true") for kind in ("blob:none", "blob:limit", "tree", "object:type")),
     ("uploadpack.allowReachableSHA1InWant", "true"),
 )
 """Our whole configuration, the places aside. See git-config(1) for each."""

@@ -32,6 +32,9 @@ from bot_bottle.host.plain import plain
 CONNECTIONS = 64
 """Connections that one bottle may hold; git opens one or two at a time."""
 
+FETCHES = 8
+"""Fetches that are served at a time; others wait. Each may take the processor and much memory."""
+
 ASK_LIMIT = 32 * MIB
 """Largest request of a fetch: 600,000 lines of "have" and "want"."""
 
@@ -55,6 +58,7 @@ class GitGate(Gate):
         self._holds = Holds(folder / "held")
         self._known = table(rows)
         self._pushers = {row["name"]: self._pusher(row, folder, config, secrets) for row in rows}
+        self._slots = asyncio.Semaphore(FETCHES)
         self._tried = False
         self._config = config
         self._lfs: dict[str, Downloads] = {}
@@ -232,7 +236,7 @@ class GitGate(Gate):
         if not (mirror.path / "HEAD").is_file():
             await mirror.refresh()
         words = ("upload-pack", "--stateless-rpc", "--strict", "--timeout=600", str(mirror.path))
-        async with running(git.sealed(read=(mirror.path,)), *words) as child:
+        async with self._slots, running(git.sealed(read=(mirror.path,)), *words) as child:
             feeding = asyncio.create_task(_feed(body, child.stdin))
             try:
                 await answer.begin("application/x-git-upload-pack-result")
