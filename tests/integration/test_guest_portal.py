@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +247,101 @@ def test_a_door_that_is_not_there_ends_it(portal: Path, name: str) -> None:
     done = subprocess.run([str(portal), name], env={}, capture_output=True, timeout=20, check=False)
     assert done.returncode == 1
     assert name.encode() in done.stderr
+
+
+class Relayed:
+    """A command on a terminal whose bytes the portal relays, as on a backend whose kernel is another one."""
+
+    def __init__(self, channel: socket.socket, script: str) -> None:
+        self.channel = channel
+        self.life, life = socket.socketpair()
+        self.terminal, terminal = socket.socketpair()
+        self.life.settimeout(20)
+        self.terminal.settimeout(20)
+        message: frames.Message = {"type": "start", "argv": ["sh", "-c", script], "cwd": "/", "rows": 24, "cols": 80}
+        message["env"] = [["PATH", "/usr/bin:/bin"]]
+        with life, terminal:
+            frames.send(channel, message, (life.fileno(), terminal.fileno()))
+        received = frames.receive(channel)
+        assert received is not None
+        reply, descriptors = received
+        assert (reply["type"], descriptors) == ("started", [])
+        self.process = reply["process"]
+
+    def until(self, words: bytes) -> bytes:
+        seen = b""
+        while words not in seen:
+            part = self.terminal.recv(1 << 16)
+            assert part, seen
+            seen += part
+        return seen
+
+    def close(self) -> None:
+        self.life.close()
+        self.terminal.close()
+
+
+@pytest.fixture
+def relayed(portal: Path) -> Iterator[Callable[[str], Relayed]]:
+    with ready(portal) as channel, contextlib.ExitStack() as undo:
+
+        def start(script: str) -> Relayed:
+            made = Relayed(channel, script)
+            undo.callback(made.close)
+            return made
+
+        yield start
+
+
+def test_relayed_terminal_echoes_and_runs(relayed: Callable[[str], Relayed]) -> None:
+    one = relayed("test -t 0 && stty size && read line && echo got:$line")
+    assert b"24 80" in one.until(b"24 80")
+    one.terminal.sendall(b"hello\n")
+    one.until(b"got:hello")
+    assert one.life.recv(8) == b"0"
+
+
+def test_exit_code_of_a_relayed_terminal_comes_after_all_that_was_printed(relayed: Callable[[str], Relayed]) -> None:
+    one = relayed("stty -opost; head -c 700000 /dev/zero | tr '\\0' x; exit 3")
+    one.life.setblocking(False)
+    seen = 0
+    while seen < 700_000:
+        with pytest.raises(BlockingIOError):
+            one.life.recv(8)
+        seen += len(one.terminal.recv(1 << 12))
+    one.life.settimeout(20)
+    assert one.life.recv(8) == b"3"
+
+
+def test_size_of_a_relayed_terminal_reaches_the_program(relayed: Callable[[str], Relayed]) -> None:
+    one = relayed("trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.02; done")
+    one.until(b"ready")
+    frames.send(one.channel, {"type": "resize", "process": one.process, "rows": 50, "cols": 132})
+    one.until(b"50 132")
+    assert one.life.recv(8) == b"5"
+
+
+def test_relayed_terminal_that_is_let_go_hangs_up(relayed: Callable[[str], Relayed]) -> None:
+    one = relayed("echo ready; exec sleep 100")
+    one.until(b"ready")
+    one.terminal.close()
+    assert one.life.recv(8) == b"129"
+
+
+def test_relayed_terminal_that_nobody_reads_holds_up_nobody_else(relayed: Callable[[str], Relayed]) -> None:
+    relayed("yes")
+    other = relayed("echo quick")
+    other.until(b"quick")
+    assert other.life.recv(8) == b"0"
+
+
+def test_program_that_reads_nothing_holds_up_only_its_own_terminal(relayed: Callable[[str], Relayed]) -> None:
+    deaf = relayed("stty raw -echo; echo ready; exec sleep 100")
+    deaf.until(b"ready")
+    deaf.terminal.settimeout(0.3)
+    with contextlib.suppress(TimeoutError):
+        for _ in range(1000):
+            deaf.terminal.sendall(b"x" * 10_000)
+    other = relayed("echo quick")
+    other.until(b"quick")
+    assert other.life.recv(8) == b"0"

@@ -123,4 +123,8 @@ def sealing(shared: BottlePlan, limits: LimitPlan) -> tuple[Line, ...]:
         text = "git's hooks and settings, editors' and agents' settings and the manifest cannot be changed inside"
         why = "a new repository in a folder further down can still carry hooks: run no git there, or use --mode copy"
         lines.append(Line(label="shared", text=text, why=why))
-    return (*lines, *describe_limits(shared.spec.limits, limits))
+    held = (
+        replace(line, why="a control group would count gVisor's own") if line.label == "processes" else line
+        for line in describe_limits(shared.spec.limits, limits)
+    )
+    return (*lines, *held)
