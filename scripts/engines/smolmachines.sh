@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs the contract suite and the smolmachines backend's own tests on the real engine. Needs root.
-# Where /dev/kvm can boot a machine they run here; elsewhere in a Debian under QEMU, whose emulated processor has AMD-V: its disk
-# (1.5 GB, four minutes to make) is kept in ~/.cache/bot-bottle-tests, and the run itself takes about half an hour.
-# Arguments go to pytest.
+# Runs the smolmachines backend's own tests and the contract suite on the real engine, in a Debian under QEMU whose emulated processor
+# has AMD-V. No /dev/kvm is needed. Needs root. The disk (1.5 GB, four minutes to make) is kept in ~/.cache/bot-bottle-tests; the run takes
+# about half an hour on two cores that do nothing else. Arguments go to pytest.
+# On a machine with KVM, the same suites run directly: install the extra `smolmachines`, and
+#   BOT_BOTTLE_TEST_ENGINE=smolmachines BOT_BOTTLE_TEST_ROOT=/path/to/root-fs pytest tests/engines/smolmachines tests/contract
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 

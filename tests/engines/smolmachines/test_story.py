@@ -34,8 +34,10 @@ def operator(backend: object, tmp_path_factory: pytest.TempPathFactory) -> Itera
     if AGENTS.is_dir():
         (home / ".cache/bot-bottle").mkdir(parents=True)
         (home / ".cache/bot-bottle/agents").symlink_to(AGENTS)
+    (home / "patterns.toml").write_text(PATTERNS)
     if prefix:
         made.own(home)
+    bot_bottle(made, "dlp", "scan", "--patterns", str(home / "patterns.toml"), "-")  # compiles the detectors' databases
     yield made
     for bottle in json.loads(bot_bottle(made, "ls", "--json").stdout):
         bot_bottle(made, "stop", bottle["slug"])
@@ -55,8 +57,18 @@ def bot_bottle(operator: Operator, *arguments: str, stdin: str = "", **variables
     )
 
 
-def manifest(folder: Path, **more: object) -> Path:
+PATTERNS = """[[rules]]
+id = "never-seen"
+description = "Something that no test sends"
+regex = 'never-[0-9]{40}'
+"""
+"""With rules of the operator's own the detectors load before the bottle starts. Otherwise they load while the probe waits for the
+gate to answer, which takes longer on an emulated processor than the probe waits."""
+
+
+def manifest(operator: Operator, folder: Path, **more: object) -> Path:
     """A manifest for the smallest machine that does."""
+    more = {"dlp": {"patterns": [str(operator.home / "patterns.toml")]}, **more}
     image = {"rootfs": os.environ["BOT_BOTTLE_TEST_ROOT"]}
     text = {"backend": "smolmachines", "image": image, "limits": {"cpus": 1, "memory": "1536MiB"}, **more}
     path = folder / "bottle.yaml"
@@ -78,7 +90,7 @@ def folder(tmp_path: Path, operator: Operator) -> Path:
 
 
 def test_shared_folder_keeps_its_owner_and_exit_code_and_streams_pass(operator: Operator, folder: Path) -> None:
-    options = ("-q", "-f", str(manifest(folder.parent)), "-w", str(folder), "--mode", "bind", "--name", "shared")
+    options = ("-q", "-f", str(manifest(operator, folder.parent)), "-w", str(folder), "--mode", "bind", "--name", "shared")
     script = "cat before.txt > after.txt; cat; echo to-err >&2; exit 7"
     ran = bot_bottle(operator, "run", "shell", *options, "--", "sh", "-c", script, stdin="typed\n")
     assert (ran.returncode, ran.stdout) == (7, "typed\n"), ran.stderr
@@ -88,7 +100,7 @@ def test_shared_folder_keeps_its_owner_and_exit_code_and_streams_pass(operator: 
 
 
 def test_bottle_in_the_background_is_worked_in_watched_and_stopped(operator: Operator, folder: Path) -> None:
-    options = ("-q", "-f", str(manifest(folder.parent)), "-w", str(folder), "--name", "back", "--detach")
+    options = ("-q", "-f", str(manifest(operator, folder.parent)), "-w", str(folder), "--name", "back", "--detach")
     started = bot_bottle(operator, "run", "shell", *options, "--", "sh", "-c", "echo says hello; sleep 600")
     assert started.returncode == 0, started.stderr
     inside = bot_bottle(operator, "exec", "back", "--", "sh", "-c", "ls; id -u; exit 5")
@@ -103,7 +115,7 @@ def test_bottle_in_the_background_is_worked_in_watched_and_stopped(operator: Ope
 
 
 def test_killed_keeper_leaves_no_machine(operator: Operator, folder: Path) -> None:
-    options = ("-q", "-f", str(manifest(folder.parent)), "-w", str(folder), "--name", "killed", "--detach")
+    options = ("-q", "-f", str(manifest(operator, folder.parent)), "-w", str(folder), "--name", "killed", "--detach")
     assert bot_bottle(operator, "run", "shell", *options, "--", "sleep", "600").returncode == 0
     status = json.loads((operator.home / ".local/state/bot-bottle/bottles/killed/status.json").read_text())
     os.kill(status["keeper_pid"], 9)
@@ -155,6 +167,7 @@ def test_real_agent_edits_a_file_and_pushes_through_the_git_gate(operator: Opera
         if operator.prefix:
             operator.own(repository)
         path = manifest(
+            operator,
             tmp_path,
             agent="claude",
             egress={"upstream": {"connect": connect, "ca": [str(roots)]}},
