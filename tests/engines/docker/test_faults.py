@@ -83,12 +83,13 @@ def test_missing_image_is_said_and_nothing_is_downloaded(shop: DockerShop) -> No
     assert not list(shop.bottles().glob("*"))
 
 
-def test_unknown_runtime_is_said(shop: DockerShop) -> None:
+@pytest.mark.parametrize(("runtime", "instead"), [("runsc", b"--backend gvisor"), ("kata", b"--backend smolmachines")])
+def test_runtime_with_a_kernel_of_its_own_is_refused_with_a_way_out(shop: DockerShop, runtime: str, instead: bytes) -> None:
     manifest = shop.project / "bottle.yaml"
-    manifest.write_text(f"backend: docker\nimage: {{ref: '{IMAGE}', runtime: runsc}}\n")
+    manifest.write_text(f"backend: docker\nimage: {{ref: '{IMAGE}', runtime: {runtime}}}\n")
     done = shop.bot_bottle("run", "-f", str(manifest), "shell", "--", "true")
-    assert done.returncode == ExitCode.FAILED
-    assert b"The daemon does not have this runtime." in done.stderr
+    assert done.returncode == ExitCode.CANNOT_RUN_HERE
+    assert instead in done.stderr
     assert shop.containers() == []
 
 

@@ -197,6 +197,15 @@ def shown(text: str) -> str:
 START_IT = "Start it, or choose another with DOCKER_HOST or a docker context."
 BRING_IT = "Bring it with `docker pull`, or name another in the manifest's image section."
 
+NOISE = re.compile(r"^(See|Run) '|bind-nonrecursive is deprecated")
+"""Where to find help; and that newer clients have another word for what older ones do not know by that one."""
+
+
+def last_words(text: str) -> tuple[str, ...]:
+    """The lines that say something. Pure."""
+    return tuple(shown(line) for line in text.splitlines() if line.strip() and not NOISE.search(line))
+
+
 ADVICE: tuple[tuple[str, str, str], ...] = (
     (
         "permission denied while trying to connect",
@@ -231,7 +240,7 @@ ADVICE: tuple[tuple[str, str, str], ...] = (
 
 def explain(words: str, *, image: str = "") -> BottleError:
     """An error from docker's last words. Pure."""
-    lines = tuple(shown(line) for line in words.splitlines() if line.strip() and not line.startswith(("See '", "Run '")))[-6:]
+    lines = last_words(words)[-6:]
     facts = (*lines, *((f"image {shown(image)}",) if image else ()))
     for sign, what, advice in ADVICE:
         if sign.lower() in words.lower():

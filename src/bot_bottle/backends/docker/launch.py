@@ -24,10 +24,10 @@ from bot_bottle.backends.docker.client import (
     explain,
     is_going,
     is_gone,
+    last_words,
     list_words,
     remove_words,
     run_words,
-    shown,
 )
 from bot_bottle.backends.docker.journal import Noted, note, noted, noted_by, strike
 from bot_bottle.backends.docker.plan import DockerPlan
@@ -138,7 +138,7 @@ def _accept(plan: DockerPlan, listener: socket.socket, process: Process) -> sock
     finally:
         os.close(ended)
     if listener.fileno() not in ready:
-        what = explain(_last_words(plan), image=plan.image_ref)
+        what = explain(_log_of(plan), image=plan.image_ref)
         raise what if ready else BottleError("The container did not start in time.", facts=what.facts, next=what.next)
     control, _ = listener.accept()
     listener.close()
@@ -146,7 +146,7 @@ def _accept(plan: DockerPlan, listener: socket.socket, process: Process) -> sock
     return control
 
 
-def _last_words(plan: DockerPlan) -> str:
+def _log_of(plan: DockerPlan) -> str:
     return (plan.stage_dir / "backend" / LOG).read_text(errors="replace")[-4000:]
 
 
@@ -178,7 +178,7 @@ def _begin(plan: DockerPlan, control: socket.socket, link: BundleLink) -> None:
         frames.send(control, settings)
         take_sockets(control, tuple(name for name, _ in settings["gates"]), link)
     except (BottleError, OSError) as error:
-        words = tuple(shown(line) for line in _last_words(plan).splitlines() if line.strip())[-4:]
+        words = last_words(_log_of(plan))[-4:]
         raise BottleError("The container could not be sealed.", facts=(str(error), *words)) from error
 
 

@@ -16,7 +16,7 @@ from bot_bottle.backends.protect import Protection, check_sources, workspace_mou
 from bot_bottle.backends.seccomp import filter_for
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.files import make_private_folder, write_file
-from bot_bottle.manifest.spec import Mount
+from bot_bottle.manifest.spec import Image, Mount
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.plans.gate import GATE_PORTS, Line
 from bot_bottle.plans.image import DockerImage, ImageToMake
@@ -32,6 +32,7 @@ SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> DockerPlan:
     """The shared decisions plus the container."""
     check_sources(shared, engines=() if endpoint.socket is None else (endpoint.socket,))
+    check_runtime(shared.spec.image)
     folder = make_private_folder(shared.stage_dir / "backend")
     owner = owner_of(shared, is_rootless=daemon.is_rootless)
     protection = workspace_mounts(shared)
@@ -70,6 +71,21 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         services=services,
         sealing=(*_sealing(shared, daemon, owner, endpoint), *describe(services)),
     )
+
+
+OTHER_KERNELS = {"runsc": "gvisor", "kata": "smolmachines"}
+"""Runtimes that give a container a kernel of its own, and our own backend that does the same."""
+
+
+def check_runtime(image: Image | None) -> None:
+    """CannotRunHere for a runtime whose kernel is not this one: the gates' listening sockets could not leave it. Pure."""
+    runtime = image.runtime if image is not None else None
+    if runtime in OTHER_KERNELS:
+        raise CannotRunHere(
+            f"A bottle of the docker backend cannot use the runtime {runtime}.",
+            facts=("The gates take over sockets that listen inside, and those cannot leave a kernel of its own.",),
+            next=f"Use --backend {OTHER_KERNELS[runtime]}: the same kind of kernel, and the same image.",
+        )
 
 
 def container_name(slug: str, stage_dir: Path) -> str:

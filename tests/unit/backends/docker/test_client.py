@@ -16,6 +16,7 @@ from bot_bottle.backends.docker.client import (
     is_going,
     is_gone,
     is_too_old,
+    last_words,
     mount_words,
     read_info,
     refusal,
@@ -243,3 +244,8 @@ def test_daemon_of_another_kernel_is_refused() -> None:
 def test_daemon_behind_the_network_is_refused() -> None:
     far = Endpoint(words=("--context", "far"), address="ssh://server.example", chosen_by="context far")
     assert unfit(DAEMON, far, machine="x86_64", kernel="6.1.0") is not None
+
+
+def test_words_that_say_nothing_are_left_out() -> None:
+    said = "level=warning msg=\"bind-nonrecursive is deprecated, use …\"\n\nportal: no door\nRun 'docker run --help' for more\n"
+    assert last_words(said) == ("portal: no door",)
