@@ -69,6 +69,10 @@ class Bundle(BundleLink):
             return None
         return None
 
+    def let_go(self) -> None:
+        """Close the link: the bundle ends by itself, and nobody waits for it yet."""
+        self._channel.close()
+
     def end(self) -> None:
         """Close the link, which ends the bundle, and make sure of it. Harmless when it has ended."""
         self._channel.close()

@@ -111,6 +111,7 @@ class Keeper:
         aside = Side(self._work_aside, delay_s=0.008)
         try:
             running = undo.enter_context(keeping.backend.launch(plan, bundle))
+            undo.callback(bundle.let_go)  # it ends while the bottle is taken apart
         finally:
             aside.finish()
         self._running = running
