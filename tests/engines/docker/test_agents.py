@@ -54,7 +54,7 @@ def test_a_real_agent_works_in_a_container(client: Client, shop: DockerShop, age
         manifest.write_text(json.dumps({"version": 1, "agent": client.name, "prompt": "STAY-IN-CHARACTER.", "egress": egress}))
         words = shop.argv("run", "-q", "--backend", "docker", "--image", shop.image, "-f", str(manifest), "-w", str(repository))
         env = shop.env(XDG_CACHE_HOME=str(agents.parent), **{client.variable: key})
-        options = ("--name", "e2e", client.name, "--", *client.args)
+        options = ("--mode", "copy", "--name", "e2e", client.name, "--", *client.args)
         run = subprocess.run(
             [*words, *options], env=env, capture_output=True, text=True, timeout=240, check=False, cwd=shop.project
         )
