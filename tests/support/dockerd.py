@@ -8,6 +8,7 @@ It lives in a network namespace of its own, so that its bridge and its packet fi
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -89,10 +90,19 @@ class Dockerd:
             self._process.terminate()
             self._process.wait(60)
         end_of(self.folder)
-        for place in sorted(Path("/sys/fs/cgroup").glob(f"**/{self.group}"), reverse=True):
-            for below in (*sorted((one for one in place.glob("**/") if one != place), reverse=True), place):
+        deadline = time.monotonic() + 10
+        while (left := self._groups()) and time.monotonic() < deadline:
+            for place in left:  # what outlived a daemon that was killed is still in them
                 with contextlib.suppress(OSError):
-                    below.rmdir()
+                    for number in (place / "cgroup.procs").read_text().split():
+                        os.kill(int(number), signal.SIGKILL)
+                    place.rmdir()
+            time.sleep(0.05)
+
+    def _groups(self) -> list[Path]:
+        """Its control groups that are still there, inner ones first."""
+        tops = [top for place in ("", "*/") for top in Path("/sys/fs/cgroup").glob(f"{place}{self.group}")]
+        return sorted((group for top in tops for group in top.glob("**/")), key=lambda group: -len(group.parts))
 
 
 def end_of(folder: Path) -> None:
