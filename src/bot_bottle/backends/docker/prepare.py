@@ -43,13 +43,6 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
     limits = shared.spec.limits
     container = container_name(shared.slug, shared.stage_dir)
     services = plan_services(shared.spec.services, shared.image, bottle=container)
-    runtime = shared.spec.image.runtime if shared.spec.image is not None else None
-    if services and runtime in ("runsc", "kata"):
-        raise CannotRunHere(
-            f"Services cannot join a bottle that runs with {runtime}: its loopback is inside that runtime.",
-            facts=(f"image.runtime is {runtime}",),
-            next="Leave image.runtime out, or the services.",
-        )
     return DockerPlan(
         **field_values(shared),
         docker=endpoint.words,
@@ -67,7 +60,7 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         container_limits=ContainerLimits(cpus=limits.cpus, memory=limits.memory, pids=limits.pids),
         own_user_namespace=daemon.is_rootless,
         host_user_namespace=daemon.remaps_users,
-        runtime=runtime,
+        runtime=shared.spec.image.runtime if shared.spec.image is not None else None,
         services=services,
         sealing=(*_sealing(shared, daemon, owner, endpoint), *describe(services)),
     )
