@@ -52,9 +52,9 @@ def run(stage: Scene, *argv: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def serve(stage: Scene, files: dict[str, bytes]) -> Files:
-    """A server of these files behind a gate that allows them and nothing else."""
+def serve(stage: Scene, files: dict[str, bytes], *, git: bool = False) -> Files:
+    """A server of these files behind a gate that allows them and nothing else; git over https only when the rule says so."""
     server = Files(files)
     stage.serve(server)
-    stage.start(stage.plan(allow(paths=("/allowed/**",))))
+    stage.start(stage.plan(allow(paths=("/allowed/**",), git=git)))
     return server

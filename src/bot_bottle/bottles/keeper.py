@@ -108,16 +108,16 @@ class Keeper:
         bundle.configure(plan, keeping.secrets)
         keeping.prepare_workspace()
         # importing its library holds the interpreter, so bubblewrap is started first
-        aside = Side(self._work_aside, delay_s=0.008)
+        aside = Side(self._work_aside, delay_s=0.003)
         try:
             running = undo.enter_context(keeping.backend.launch(plan, bundle))
             undo.callback(bundle.let_go)  # it ends while the bottle is taken apart
+            self._running = running
+            undo.callback(self._close_sessions)
+            bundle.wait_ready()
+            self._prove(running)
         finally:
-            aside.finish()
-        self._running = running
-        undo.callback(self._close_sessions)
-        bundle.wait_ready()
-        self._prove(running)
+            aside.finish()  # the agent trusts the certificate that it makes; nothing before the agent does
         running.stand_by()
         listener = self._listen(undo)
         self._main = self._start_agent(running)

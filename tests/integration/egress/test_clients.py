@@ -117,7 +117,7 @@ def test_git_clones(stage: Scene) -> None:
         assert run(stage, *argv).returncode == 0
     root = source / ".git"
     files = {f"/allowed/repository.git/{path.relative_to(root)}": path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    serve(stage, files)
+    serve(stage, files, git=True)
     done = run(stage, "git", "clone", "-q", f"https://{HOST}/allowed/repository.git", str(stage.folder / "clone"))
     assert done.returncode == 0, done.stderr
     assert (stage.folder / "clone/.git/HEAD").is_file()

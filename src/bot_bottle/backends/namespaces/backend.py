@@ -1,5 +1,6 @@
 """The namespaces backend: sealed by the kernel's namespaces through bubblewrap. No root, no daemon, no image."""
 
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from bot_bottle.backends.namespaces.survey import survey
 from bot_bottle.backends.placeholders import remove_left
 from bot_bottle.host.processes import end_those
 from bot_bottle.plans.bottle import BottlePlan
+
+SETTLES_S = 0.3
+"""A process needs some milliseconds from its fork to its argv, on a busy machine a hundred."""
 
 
 class Namespaces(Backend):
@@ -31,9 +35,13 @@ class Namespaces(Backend):
         """A half-made bubblewrap, placeholders in the operator's workspace, and control groups.
 
         bubblewrap 0.8 leaves its inner half waiting for ever when its outer half is killed between making the user namespace
-        and mapping its ids; its argv names the bottle's own /etc.
+        and mapping its ids; its argv names the bottle's own /etc. One that was only about to become bubblewrap when its keeper
+        was killed is not called so yet: so we look for a while.
         """
-        end_those("bwrap", with_word=str(stage_dir / "backend" / "etc"))
+        until = time.monotonic() + SETTLES_S
+        while time.monotonic() < until:
+            end_those("bwrap", with_word=str(stage_dir / "backend" / "etc"))
+            time.sleep(0.02)
         remove_left(stage_dir)
         remove_groups(stage_dir / "backend" / GROUPS)
 
