@@ -17,6 +17,7 @@ from bot_bottle.backends.placeholders import of_others
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.paths import cache_dir, config_dir, state_dir
 from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.plans.gate import Line
 from bot_bottle.record import dataclass, replace
 
 Kind = Literal["missing", "file", "folder", "link", "other"]
@@ -197,6 +198,15 @@ def check_sources(shared: BottlePlan, *, engines: tuple[str, ...] = ()) -> None:
                 facts=(f"{bind} holds, or lies in, {shown[0]}",),
                 next="Name a folder deeper down, or use --mode copy.",
             )
+
+
+def described_protection(shared: BottlePlan) -> tuple[Line, ...]:
+    """What the preflight says of it: nothing where the workspace is not shared."""
+    if shared.spec.workspace.mode != "bind":
+        return ()
+    text = "git's hooks and settings, editors' and agents' settings and the manifest cannot be changed inside"
+    why = "a new repository in a folder further down can still carry hooks: run no git there, or use --mode copy"
+    return (Line(label="shared", text=text, why=why),)
 
 
 def workspace_mounts(shared: BottlePlan) -> Protection:

@@ -1,13 +1,15 @@
-"""The system call filter of a bottle, as a classic BPF program (seccomp(2), filter.h). Pure: a machine name in, bytes out.
+"""The system call filter of a bottle, as a classic BPF program (seccomp(2), filter.h). A machine name in, bytes out.
 
 It narrows what a hostile agent can ask of the host's kernel: no new namespaces, no mounts, no tracing, no kernel interfaces that
 have a history of holes, only ordinary sockets. What is not named here is allowed: an agent's tools must just work.
 """
 
+import os
 import struct
 from collections.abc import Callable, Sequence
 
 from bot_bottle.backends.syscalls import ARCHITECTURES, Architecture
+from bot_bottle.errors import CannotRunHere
 from bot_bottle.record import dataclass
 
 ALLOW = 0x7FFF0000
@@ -70,6 +72,15 @@ def filter_for(machine: str, *, hold_cores: bool = False) -> bytes | None:
     """The program for this machine, or None when it is of no known kind. `hold_cores` keeps the cores that are set."""
     known = ARCHITECTURES.get(machine)
     return None if known is None else b"".join(step.packed() for step in program(known, hold_cores=hold_cores))
+
+
+def required_filter(*, hold_cores: bool = False) -> bytes:
+    """The filter for this machine. CannotRunHere when there is none."""
+    machine = os.uname().machine
+    content = filter_for(machine, hold_cores=hold_cores)
+    if content is None:
+        raise CannotRunHere(f"There is no system call filter for {machine} yet.", next="Use another backend.")
+    return content
 
 
 def program(kind: Architecture, *, hold_cores: bool = False) -> list[Step]:

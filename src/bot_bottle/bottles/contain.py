@@ -98,9 +98,8 @@ def _files(plan: BottlePlan) -> Iterator[Question]:
 
 def _gates(plan: BottlePlan) -> Iterator[Question]:
     send = "GET http://bot-bottle.invalid/ HTTP/1.1\r\nHost: bot-bottle.invalid\r\nConnection: close\r\n\r\n"
-    for gate in plan.gate_plans:
-        if gate.gate in GATE_PORTS:
-            yield ask(f"gate {gate.gate}", "answers", port=GATE_PORTS[gate.gate], send=send, expect="HTTP/1.1 ")
+    for name in plan.gates_inside:
+        yield ask(f"gate {name}", "answers", port=GATE_PORTS[name], send=send, expect="HTTP/1.1 ")
 
 
 def host_namespaces() -> dict[str, str]:

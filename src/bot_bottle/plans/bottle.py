@@ -4,7 +4,7 @@ from enum import Enum
 from pathlib import Path
 
 from bot_bottle.manifest.spec import BottleSpec, Mount
-from bot_bottle.plans.gate import GatePlan, Line
+from bot_bottle.plans.gate import GATE_PORTS, GatePlan, Line
 from bot_bottle.plans.image import ReadyImage
 from bot_bottle.record import dataclass
 
@@ -116,6 +116,11 @@ class BottlePlan:
     def own_processes(self) -> int:
         """How many processes of ours run inside before any command does: the portal."""
         return 1
+
+    @property
+    def gates_inside(self) -> tuple[str, ...]:
+        """The gates that a program inside reaches by a port of the bottle's loopback, in order."""
+        return tuple(plan.gate for plan in self.gate_plans if plan.gate in GATE_PORTS)
 
     def describe_sealing(self) -> tuple[Line, ...]:
         """How this backend cuts the bottle off, and what it cannot do here; subclasses answer."""

@@ -165,7 +165,7 @@ def _first_process(control: socket.socket) -> int:
 def settings_of(plan: DockerPlan) -> frames.Message:
     """The portal's first message: what it binds, and the filter under which it and everything after it runs."""
     return {
-        "gates": [[gate.gate, GATE_PORTS[gate.gate]] for gate in plan.gate_plans if gate.gate in GATE_PORTS],
+        "gates": [[name, GATE_PORTS[name]] for name in plan.gates_inside],
         "processes": None,
         "landlock": None,
         "filter": plan.seccomp_file.read_bytes().hex(),

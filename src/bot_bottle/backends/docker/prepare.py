@@ -12,13 +12,13 @@ from bot_bottle.backends.docker.services import describe, plan_services
 from bot_bottle.backends.etc import GROUP, HOSTS, USERS, hostname_for
 from bot_bottle.backends.first_process import BUILD_IT, BUILT_INSIDE, NOT_BUILT, built_portal
 from bot_bottle.backends.mounts import Bind, Memory, memory_files
-from bot_bottle.backends.protect import Protection, check_sources, workspace_mounts
-from bot_bottle.backends.seccomp import filter_for
+from bot_bottle.backends.protect import Protection, check_sources, described_protection, workspace_mounts
+from bot_bottle.backends.seccomp import required_filter
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.manifest.spec import Image, Mount
 from bot_bottle.plans.bottle import BottlePlan
-from bot_bottle.plans.gate import GATE_PORTS, Line
+from bot_bottle.plans.gate import Line
 from bot_bottle.plans.image import DockerImage, ImageToMake
 from bot_bottle.record import field_values
 
@@ -56,7 +56,7 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         placeholders=protection.placeholders,
         shared_memory=memory_files(limits),
         door=door,
-        seccomp_file=_filter(folder),
+        seccomp_file=write_file(folder / "seccomp.bpf", required_filter()),
         container_limits=ContainerLimits(cpus=limits.cpus, memory=limits.memory, pids=limits.pids),
         own_user_namespace=daemon.is_rootless,
         host_user_namespace=daemon.remaps_users,
@@ -182,16 +182,8 @@ def readable(mount: Mount) -> tuple[Bind, ...]:
     return tuple(Bind(host_path=one, guest_path=f"{mount.guest_path}/{one.name}") for one in inside)
 
 
-def _filter(folder: Path) -> Path:
-    machine = os.uname().machine
-    content = filter_for(machine)
-    if content is None:
-        raise CannotRunHere(f"There is no system call filter for {machine} yet.", next="Use another backend.")
-    return write_file(folder / "seccomp.bpf", content)
-
-
 def _sealing(shared: BottlePlan, daemon: Daemon, owner: Owner, endpoint: Endpoint) -> tuple[Line, ...]:
-    gates = ", ".join(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS)
+    gates = ", ".join(shared.gates_inside)
     lines = [
         Line(
             label="sealed by",
@@ -208,10 +200,7 @@ def _sealing(shared: BottlePlan, daemon: Daemon, owner: Owner, endpoint: Endpoin
     if owner.uid == 0 and not daemon.is_rootless:
         text = "the bottle's user is root, without any of root's capabilities"
         lines.append(Line(label="as root", text=text, why="you and the shared workspace are root's; use --mode copy"))
-    if shared.spec.workspace.mode == "bind":
-        text = "git's hooks and settings, editors' and agents' settings and the manifest cannot be changed inside"
-        why = "a new repository in a folder further down can still carry hooks: run no git there, or use --mode copy"
-        lines.append(Line(label="shared", text=text, why=why))
+    lines += described_protection(shared)
     return (*lines, *_described_limits(shared, daemon))
 
 

@@ -18,7 +18,7 @@ from bot_bottle.backends.portal import PortalBottle, take_sockets
 from bot_bottle.guest import frames
 from bot_bottle.host.run import LongCommand, Process, plain_env, spawn
 from bot_bottle.plans.bottle import BottlePlan
-from bot_bottle.plans.gate import GATE_PORTS, Line
+from bot_bottle.plans.gate import Line
 from bot_bottle.record import dataclass, field_values, replace
 
 START = "import sys; sys.path.insert(0, sys.argv[1]); from bot_bottle.guest.portal import main; main()"
@@ -99,10 +99,9 @@ def launch(plan: BottlePlan, link: BundleLink) -> Iterator[RunningBottle]:
         undo.callback(_end, process, control)
         alive = os.pidfd_open(process.pid)
         undo.callback(os.close, alive)
-        names = tuple(gate.gate for gate in plan.gate_plans if gate.gate in GATE_PORTS)
-        settings = {"gates": [[name, 0] for name in names], "processes": None, "landlock": None}
+        settings = {"gates": [[name, 0] for name in plan.gates_inside], "processes": None, "landlock": None}
         frames.send(control, settings)
-        take_sockets(control, names, link)
+        take_sockets(control, plan.gates_inside, link)
         yield FakeBottle(plan, control=control, process=process, alive=alive)
 
 

@@ -13,12 +13,12 @@ from bot_bottle.backends.gvisor.plan import GvisorPlan
 from bot_bottle.backends.gvisor.survey import find_runsc
 from bot_bottle.backends.limits import LimitPlan, describe_limits, plan_limits
 from bot_bottle.backends.mounts import Bind, Mounted, memory_files
-from bot_bottle.backends.protect import check_sources, workspace_mounts
+from bot_bottle.backends.protect import check_sources, described_protection, workspace_mounts
 from bot_bottle.backends.system import etc_mounts, program_mounts, with_python
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.plans.bottle import BottlePlan
-from bot_bottle.plans.gate import GATE_PORTS, Line
+from bot_bottle.plans.gate import Line
 from bot_bottle.plans.image import ReadyImage, RootFolder
 from bot_bottle.record import field_values, replace
 
@@ -56,7 +56,7 @@ def prepare(shared: BottlePlan) -> GvisorPlan:
         is_image=is_image,
         mounts=mounts,
         placeholders=(*protection.placeholders, *places),
-        gates=tuple(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS),
+        gates=shared.gates_inside,
         portal=portal_path(),
         forwarder=forwarder_path(),
         limits=limits,
@@ -102,7 +102,7 @@ def limits_of(shared: BottlePlan, groups: tuple[Group, ...]) -> LimitPlan:
 
 def sealing(shared: BottlePlan, limits: LimitPlan) -> tuple[Line, ...]:
     """The preflight's lines."""
-    gates = ", ".join(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS)
+    gates = ", ".join(shared.gates_inside)
     writing = "only its home, its workspace, /tmp and /run"
     if shared.image is not None:
         writing = "everything, on a layer over the image that ends with the bottle; outside, only its home and its workspace"
@@ -119,10 +119,7 @@ def sealing(shared: BottlePlan, limits: LimitPlan) -> tuple[Line, ...]:
     if os.geteuid() == 0 and shared.image is None:
         text = "files below /usr and /opt that only root may read can be read inside"
         lines.append(Line(label="as root", text=text, why="you are root; as an ordinary user they could not"))
-    if shared.spec.workspace.mode == "bind":
-        text = "git's hooks and settings, editors' and agents' settings and the manifest cannot be changed inside"
-        why = "a new repository in a folder further down can still carry hooks: run no git there, or use --mode copy"
-        lines.append(Line(label="shared", text=text, why=why))
+    lines += described_protection(shared)
     held = (
         replace(line, why="a control group would count gVisor's own") if line.label == "processes" else line
         for line in describe_limits(shared.spec.limits, limits)

@@ -6,7 +6,6 @@ checked against it. Sources: OCI image specification 1.1 (image-layout.md, manif
 
 import gzip
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO
 from bot_bottle.backends.images.layers import names
 from bot_bottle.backends.images.tar import PIECE, Entry, TarReader, refused
 from bot_bottle.host.plain import plain
+from bot_bottle.host.strict_json import read_strictly
 from bot_bottle.plans.image import ImageConfig
 from bot_bottle.record import dataclass
 
@@ -261,20 +261,9 @@ def stored_digest(name: str) -> str:
 def parsed(content: bytes, what: str) -> Json:
     """JSON, once: no key twice, nothing that is not JSON."""
     try:
-        return json.loads(content, object_pairs_hook=_once, parse_constant=_no_number)
+        return read_strictly(content)
     except (ValueError, RecursionError) as error:
         raise refused(f"{plain(what, limit=200)} is not JSON ({plain(str(error), limit=80)})") from error
-
-
-def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
-
-
-def _no_number(word: str) -> Json:
-    raise ValueError(f"{word} is not a number of JSON")
 
 
 def mapping(value: Json, what: str) -> dict[str, Json]:

@@ -70,7 +70,7 @@ def settings_of(plan: NamespacesPlan) -> frames.Message:
     """The portal's first message: what it binds, and how it seals itself. Pure."""
     landlock = plan.landlock
     return {
-        "gates": [[gate.gate, GATE_PORTS[gate.gate]] for gate in plan.gate_plans if gate.gate in GATE_PORTS],
+        "gates": [[name, GATE_PORTS[name]] for name in plan.gates_inside],
         "processes": plan.limits.processes,
         "landlock": None if landlock is None else {"level": landlock.level, "writable": list(landlock.writable)},
     }

@@ -11,14 +11,13 @@ from bot_bottle.backends.limits import LimitPlan, describe_limits, plan_limits
 from bot_bottle.backends.mounts import Mounted, memory_files
 from bot_bottle.backends.namespaces.layout import mounts_of, writable_paths
 from bot_bottle.backends.namespaces.plan import LandlockPlan, NamespacesPlan
-from bot_bottle.backends.protect import Protection, check_sources, workspace_mounts
-from bot_bottle.backends.seccomp import filter_for
+from bot_bottle.backends.protect import Protection, check_sources, described_protection, workspace_mounts
+from bot_bottle.backends.seccomp import required_filter
 from bot_bottle.backends.system import etc_mounts, with_python
-from bot_bottle.errors import CannotRunHere
 from bot_bottle.guest import landlock
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.plans.bottle import BottlePlan
-from bot_bottle.plans.gate import GATE_PORTS, Line
+from bot_bottle.plans.gate import Line
 from bot_bottle.record import field_values, replace
 
 NEWEST_LEVEL = 7
@@ -51,7 +50,7 @@ def prepare(shared: BottlePlan) -> NamespacesPlan:
         hostname=hostname,
         mounts=mounts,
         placeholders=protection.placeholders,
-        seccomp_file=_filter(folder, limits),
+        seccomp_file=write_file(folder / "seccomp.bpf", required_filter(hold_cores=bool(limits.cores))),
         landlock=locked,
         limits=limits,
         sealing=_sealing(shared, locked, limits),
@@ -71,16 +70,8 @@ def _mounts(shared: BottlePlan, folder: Path, hostname: str, protection: Protect
     )
 
 
-def _filter(folder: Path, limits: LimitPlan) -> Path:
-    machine = os.uname().machine
-    content = filter_for(machine, hold_cores=bool(limits.cores))
-    if content is None:
-        raise CannotRunHere(f"There is no system call filter for {machine} yet.", next="Use another backend.")
-    return write_file(folder / "seccomp.bpf", content)
-
-
 def _sealing(shared: BottlePlan, locked: LandlockPlan | None, limits: LimitPlan) -> tuple[Line, ...]:
-    gates = ", ".join(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS)
+    gates = ", ".join(shared.gates_inside)
     lines = [
         Line(label="sealed by", text=f"kernel namespaces (bubblewrap): no network but its own loopback, on it only {gates}"),
         Line(label="calls", text="filtered: no namespaces, mounts, tracing, raw sockets, io_uring, bpf, keyrings"),
@@ -93,8 +84,5 @@ def _sealing(shared: BottlePlan, locked: LandlockPlan | None, limits: LimitPlan)
     if os.geteuid() == 0:
         text = "files below /usr and /opt that only root may read can be read inside"
         lines.append(Line(label="as root", text=text, why="you are root; as an ordinary user they could not"))
-    if shared.spec.workspace.mode == "bind":
-        text = "git's hooks and settings, editors' and agents' settings and the manifest cannot be changed inside"
-        why = "a new repository in a folder further down can still carry hooks: run no git there, or use --mode copy"
-        lines.append(Line(label="shared", text=text, why=why))
+    lines += described_protection(shared)
     return (*lines, *describe_limits(shared.spec.limits, limits))

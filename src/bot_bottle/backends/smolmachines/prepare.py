@@ -8,8 +8,8 @@ from zlib import crc32
 
 from bot_bottle.backends.etc import GROUP, USERS
 from bot_bottle.backends.mounts import Bind
-from bot_bottle.backends.protect import check_sources, workspace_mounts
-from bot_bottle.backends.seccomp import filter_for
+from bot_bottle.backends.protect import check_sources, described_protection, workspace_mounts
+from bot_bottle.backends.seccomp import required_filter
 from bot_bottle.backends.smolmachines.engine import Engine, engine_env
 from bot_bottle.backends.smolmachines.plan import (
     Door,
@@ -141,7 +141,7 @@ def size_of(limits: Limits) -> MachineSize:
 
 def doors_of(shared: BottlePlan, folder: Path) -> tuple[Door, ...]:
     """One socket for each gate, and the keeper's. CannotRunHere when their paths are too long for the kernel."""
-    names = [*(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS), KEEPER]
+    names = [*shared.gates_inside, KEEPER]
     made = [Door(name=name, host_path=folder / name, guest_path=f"{DOORS}/{name}", port=GATE_PORTS.get(name)) for name in names]
     longest = max((len(os.fsencode(door.host_path)) for door in made), default=0)
     if longest > ADDRESS_LIMIT or any(":" in str(door.host_path) for door in made):
@@ -155,9 +155,7 @@ def doors_of(shared: BottlePlan, folder: Path) -> tuple[Door, ...]:
 
 def write_given(given: Path, shared: BottlePlan, user: User) -> None:
     """The folder that the machine sees read-only, but for what launch adds: programs, certificates and settings."""
-    content = filter_for(os.uname().machine)
-    if content is None:
-        raise CannotRunHere(f"There is no system call filter for {os.uname().machine} yet.", next="Use another backend.")
+    content = required_filter()
     given.mkdir(exist_ok=True)
     given.chmod(0o755)
     named = (mount.guest_path for mount in (*shared.agent_provision.mounts, *shared.spec.mounts))
@@ -188,7 +186,7 @@ def _binds(shared: BottlePlan, *, given: Path, told: Path) -> tuple[Bind, ...]:
 
 
 def _sealing(shared: BottlePlan, engine: Engine, size: MachineSize) -> tuple[Line, ...]:
-    gates = ", ".join(gate.gate for gate in shared.gate_plans if gate.gate in GATE_PORTS)
+    gates = ", ".join(shared.gates_inside)
     lines = [
         Line(
             label="sealed by",
@@ -208,8 +206,5 @@ def _sealing(shared: BottlePlan, engine: Engine, size: MachineSize) -> tuple[Lin
     if os.geteuid() == 0:
         text = "the machine's process on this host is root, held by its filters"
         lines.append(Line(label="as root", text=text, why="you are root; as an ordinary user in the group kvm it would be you"))
-    if shared.spec.workspace.mode == "bind":
-        text = "git's hooks and settings, editors' and agents' settings and the manifest cannot be changed inside"
-        why = "a new repository in a folder further down can still carry hooks: run no git there, or use --mode copy"
-        lines.append(Line(label="shared", text=text, why=why))
+    lines += described_protection(shared)
     return tuple(lines)

@@ -4,7 +4,6 @@ Reads just as much of the language (GraphQL specification, October 2021, section
 follow is refused: a fragment at the root of a mutation, or a query that only the server knows (persisted queries).
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -12,6 +11,7 @@ from typing import Any
 
 from bot_bottle.errors import Refused
 from bot_bottle.host.plain import plain
+from bot_bottle.host.strict_json import KeyTwice, read_strictly
 
 _TOKEN = re.compile(
     r'"""(?:[^"\\]|\\"""|\\|"(?!""))*"""|"(?:[^"\\\n\r]|\\.)*"|#[^\n\r]*|\.\.\.|[_A-Za-z][_0-9A-Za-z]*|-?[0-9][0-9.eE+-]*|[!$&()\[\]{}:=@|]|[\s,\ufeff]+'
@@ -41,7 +41,9 @@ on GitLab are not among them: a line like /merge in one is an order that it carr
 def operations(content: bytes) -> list[tuple[str, str]]:
     """(`query`, `mutation` or `subscription`, root field) of a request's JSON, one object or a list. Refused when unreadable."""
     try:
-        parsed: Any = json.loads(content.decode(), object_pairs_hook=_once)  # Any: JSON
+        parsed: Any = read_strictly(content.decode())  # Any: JSON
+    except KeyTwice:
+        raise Refused("The GraphQL request has a key twice.") from None
     except (ValueError, RecursionError):
         raise Refused("The GraphQL request is not JSON.") from None
     found: list[tuple[str, str]] = []
@@ -55,14 +57,6 @@ def operations(content: bytes) -> list[tuple[str, str]]:
 def mutations(content: bytes) -> list[str]:
     """The root fields of every mutation in a request's JSON, one object or a list of them. Refused when it cannot be read."""
     return [name for kind, name in operations(content) if kind == "mutation"]
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
-    """An object in which each key stands once: of two, servers take the one or the other."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise Refused("The GraphQL request has a key twice.")
-    return made
 
 
 def root_fields(document: str) -> list[tuple[str, str]]:
@@ -126,9 +120,7 @@ def _fields(words: list[str], *, spreads: bool) -> Iterator[str]:
             if not spreads:
                 raise Refused("A mutation of the GraphQL request begins with a fragment.")
             yield word
-            at += 1
-            while at < len(words) and words[at] != "{" and words[at - 1] in {"...", "on"}:
-                at += 1
+            return  # whoever asked for spreads refuses one, whatever follows it
         if word in _PAIRS:
             at = _behind(words, at)
         elif word == "@":

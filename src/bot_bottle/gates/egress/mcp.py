@@ -10,6 +10,7 @@ from typing import Any
 
 from bot_bottle.errors import Refused
 from bot_bottle.host.plain import plain
+from bot_bottle.host.strict_json import KeyTwice, read_strictly
 from bot_bottle.manifest.spec import McpTool
 
 MOST_MESSAGES = 50
@@ -23,7 +24,9 @@ CALL = "tools/call"
 def not_allowed(content: bytes, tools: Sequence[McpTool]) -> str:
     """Why a message in this body must not reach the server, or nothing. Refused when it cannot be read in exactly one way."""
     try:
-        parsed: Any = json.loads(content.decode(), object_pairs_hook=_once, parse_constant=_refuse)  # Any: JSON
+        parsed: Any = read_strictly(content.decode())  # Any: JSON
+    except KeyTwice:
+        raise Refused("The message to the MCP server has a key twice.") from None
     except (ValueError, RecursionError):
         raise Refused("The message to the MCP server is not JSON.") from None
     messages = parsed if isinstance(parsed, list) else [parsed]
@@ -69,15 +72,3 @@ def _fits(arguments: dict[str, Any], tool: McpTool) -> bool:  # Any: JSON
 
 def _text(said: str | int | float) -> str:
     return said if isinstance(said, str) else json.dumps(said)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
-    """An object in which each key stands once: of two, servers take the one or the other."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise Refused("The message to the MCP server has a key twice.")
-    return made
-
-
-def _refuse(word: str) -> None:
-    raise ValueError(word)
