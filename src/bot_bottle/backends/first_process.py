@@ -13,6 +13,7 @@ from bot_bottle.record import dataclass
 
 GUEST_FOLDER = Path(str(guest.__file__)).parent
 SOURCES = GUEST_FOLDER / "portal_c"
+BUILT = GUEST_FOLDER / "bin" / f"portal-{os.uname().machine}"
 BUILT_INSIDE = "/run/bot-bottle/portal"
 PACKAGE_INSIDE = "/run/bot-bottle/lib/bot_bottle/guest"
 START = (
@@ -42,13 +43,12 @@ def first_process(built: Path | None, python: str) -> FirstProcess:
 
 def built_portal() -> Path | None:
     """The portal for this machine's processor, unless it is missing or older than its sources."""
-    program = GUEST_FOLDER / "bin" / f"portal-{os.uname().machine}"
     try:
-        built = program.stat().st_mtime
+        built = BUILT.stat().st_mtime
     except FileNotFoundError:
         return None
     changed = max((one.stat().st_mtime for one in os.scandir(SOURCES)), default=0.0) if SOURCES.is_dir() else 0.0
-    return program if built >= changed and os.access(program, os.X_OK) else None
+    return BUILT if built >= changed and os.access(BUILT, os.X_OK) else None
 
 
 def python_inside() -> str:

@@ -84,8 +84,13 @@ def why_no_programs() -> str | None:
 
 def ready_program(path: Path, *, machine: str | None = None, run: Run = run) -> Path:
     """The program at this path, as the functions above name it; compiled first when it is missing, or CannotRunHere."""
-    if path.exists():
-        return path
+    if not path.exists():
+        compile_to(path, machine=machine, run=run)
+    return path
+
+
+def compile_to(path: Path, *, machine: str | None = None, run: Run = run) -> None:
+    """Compile the program that this path names, in place of what is there. CannotRunHere when that cannot be done."""
     machine = machine or platform.machine()
     name = path.name.partition("-")[0]
     commands = compilers(machine)
@@ -109,7 +114,6 @@ def ready_program(path: Path, *, machine: str | None = None, run: Run = run) -> 
             raise CannotRunHere(f"The guest {name} does not compile here.", facts=tuple(ascii(word)[1:-1] for word in words))
         made.chmod(0o755)
         os.replace(made, path)
-    return path
 
 
 def compilers(machine: str) -> tuple[tuple[str, ...], ...]:

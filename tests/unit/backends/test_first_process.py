@@ -19,6 +19,7 @@ def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bin").mkdir()
     monkeypatch.setattr(first_process, "GUEST_FOLDER", tmp_path)
     monkeypatch.setattr(first_process, "SOURCES", sources)
+    monkeypatch.setattr(first_process, "BUILT", tmp_path / "bin" / f"portal-{os.uname().machine}")
     return tmp_path
 
 
