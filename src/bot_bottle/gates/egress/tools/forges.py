@@ -4,6 +4,7 @@ The host and the token come from the forge's own command line (gh, glab) and its
 """
 
 import json
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,9 @@ class Forge(Tool):
         said = token or ask(self.token_command(name), host=host, run=run, variables=self.variables) or ""
         return json.dumps({"host": name, "token": said.strip()})
 
+    @abstractmethod
     def token_command(self, name: str) -> tuple[str, ...]:
         """Prints the token for this host."""
-        raise NotImplementedError
 
     def read(self, answer: str) -> Settings:
         """One place: the API of the forge."""
@@ -47,9 +48,9 @@ class Forge(Tool):
         one = Registry(scheme="https", host=host, port=443, path=path, says=said["host"], secret=said["token"], format=BEARER)
         return Settings(registries=(one,))
 
+    @abstractmethod
     def api(self, name: str) -> tuple[str, str]:
         """Host and path of the API of the forge at this host."""
-        raise NotImplementedError
 
     @property
     def credential_methods(self) -> tuple[str, ...]:
