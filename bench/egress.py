@@ -28,7 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bot_bottle.gates.egress.authority import Authority, make_authority
+from bot_bottle.gates.egress.authority import Authority
 from bot_bottle.gates.egress.plan import EgressPlan
 from bot_bottle.guest import frames
 from bot_bottle.host.paths import cache_dir
@@ -138,10 +138,6 @@ def wait_for(host: str, port: int) -> None:
 @contextmanager
 def our_gate(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     """The real bundle with the egress gate and thirty rules."""
-    certificate, key = make_authority("bench")
-    (folder / "ca.pem").write_text(certificate)
-    (folder / "key.pem").write_text(key)
-    (folder / "key.pem").chmod(0o600)
     others = tuple(Rule(host=f"host{number}.example.com", where=f"bench:{number}", methods=("GET",)) for number in range(30))
     rule = Rule(host=HOST, where="bench:30", ports=(443, EVENT_PORT), methods=("GET", "POST"), paths=("/**",))
     plan = EgressPlan(rules=(*others, rule), credentials=(), upstream=Upstream(ca=(folder / "servers.pem",)))
@@ -150,7 +146,6 @@ def our_gate(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
         "stage_dir": str(folder),
         "events": str(folder / "events.jsonl"),
         "control": str(folder / "bundle.sock"),
-        "ca": {"cert": str(folder / "ca.pem"), "key": str(folder / "key.pem")},
         "gates": {"egress": plan.config()},
     }
     (folder / "bundle.json").write_text(json.dumps(config))
@@ -166,6 +161,7 @@ def our_gate(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
         received = frames.receive(link)
         assert received is not None
         assert received[0]["type"] == "ready", received
+        (folder / "ca.pem").write_text(received[0]["authority"])
         yield process
     finally:
         link.close()
@@ -183,13 +179,22 @@ def mitmproxy(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
 def pipelock(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     """pipelock with TLS interception."""
     program = os.environ["BOT_BOTTLE_PIPELOCK"]
-    if not (folder / "ca.pem").exists():
-        certificate, key = make_authority("bench")
-        (folder / "ca.pem").write_text(certificate)
-        (folder / "key.pem").write_text(key)
-        (folder / "key.pem").chmod(0o600)
     key_file = folder / "pipelock-key.pem"  # it reads no PKCS #8
-    subprocess.run(("openssl", "pkey", "-traditional", "-in", str(folder / "key.pem"), "-out", str(key_file)), check=True)
+    subprocess.run(("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key_file)), check=True)
+    request = (
+        "openssl",
+        "req",
+        "-x509",
+        "-key",
+        str(key_file),
+        "-subj",
+        "/CN=bench",
+        "-days",
+        "2",
+        "-out",
+        str(folder / "ca.pem"),
+    )
+    subprocess.run(request, check=True)
     key_file.chmod(0o600)
     config = {
         "forward_proxy": {"enabled": True},
@@ -291,9 +296,9 @@ def pss(process: "subprocess.Popen[bytes]") -> float:
 
 def measure(folder: Path, *, seconds: float, requests: int) -> dict[str, dict[str, float]]:
     """Every way out, one after the other, behind the same server."""
-    certificate, key = make_authority("servers")
-    (folder / "servers.pem").write_text(certificate)
-    leaf = Authority(key, slug="servers").leaf(HOST)
+    authority = Authority("servers")
+    (folder / "servers.pem").write_text(authority.certificate)
+    leaf = authority.leaf(HOST)
     (folder / "leaf.pem").write_text(leaf.certificate + leaf.key)
     (folder / "www").mkdir()
     (folder / "www" / "small").write_bytes(os.urandom(SMALL))

@@ -16,7 +16,6 @@ from bot_bottle.gates.base import Inspector
 from bot_bottle.gates.dlp.plan import DlpPlan, plan_dlp
 from bot_bottle.gates.dlp.policy import Override, Settings
 from bot_bottle.gates.dlp.serve import DlpGate
-from bot_bottle.gates.egress.authority import make_authority
 from bot_bottle.gates.egress.plan import plan_egress
 from bot_bottle.gates.egress.serve import EgressGate
 from bot_bottle.manifest.spec import BottleSpec, ConnectTo, Egress, Rule, Upstream, Workspace
@@ -85,10 +84,7 @@ async def scene(tmp_path: Path, *, settings: Settings | None = None) -> AsyncIte
         workspace=Workspace(path=tmp_path),
         egress=Egress(rules=rules, upstream=Upstream(connect=pins)),
     )
-    _, key = make_authority("test")
-    (tmp_path / "key.pem").write_text(key)
-    (tmp_path / "key.pem").chmod(0o600)
-    bottle = {"slug": "test", "ca": {"key": str(tmp_path / "key.pem")}}
+    bottle = {"slug": "test", "stage_dir": str(tmp_path)}
     egress = EgressGate(plan_egress(spec).config() | {"bottle": bottle}, {}, stage.events.append)
     plan = plan_dlp(spec, {})
     plan = DlpPlan(settings=settings) if settings is not None else plan

@@ -22,7 +22,7 @@ from typing import Any
 
 from bot_bottle.gates.dlp.plan import plan_dlp
 from bot_bottle.gates.dlp.serve import DlpGate
-from bot_bottle.gates.egress.authority import Authority, make_authority
+from bot_bottle.gates.egress.authority import Authority
 from bot_bottle.gates.git_gate.inside import GATE, gate_url, gitconfig
 from bot_bottle.gates.git_gate.plan import GitGatePlan, plan_git
 from bot_bottle.gates.git_gate.serve import GitGate
@@ -81,10 +81,10 @@ class Forge:
         self.moves_to = ""
         self.large: dict[str, bytes] = {}
         """LFS objects by what they are asked for as, whatever they are."""
-        certificate, key = make_authority("forge")
+        authority = Authority("forge")
         self.ca = folder / "ca.pem"
-        self.ca.write_text(certificate)
-        pair = Authority(key, slug="forge").leaf("127.0.0.1")
+        self.ca.write_text(authority.certificate)
+        pair = authority.leaf("127.0.0.1")
         leaf = folder / "leaf.pem"
         leaf.write_text(pair.certificate + pair.key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -285,7 +285,7 @@ def gated(
     text = gitconfig([one.url for one in plan.repositories if one.url]).replace(GATE, f"http://127.0.0.1:{port}")
     (folder / "home/.config/git/config").write_text(text)
     events: list[dict[str, Any]] = []
-    config = {**plan.config(), "bottle": {"slug": SLUG, "stage_dir": str(folder / "stage"), "ca": None}}
+    config = {**plan.config(), "bottle": {"slug": SLUG, "stage_dir": str(folder / "stage")}}
     gate = GitGate(config, values, events.append)
     dlp_plan = plan_dlp(spec, variables)
     gate.inspector = DlpGate(dlp_plan.config(), values | (own_values or {}), events.append)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_bottle.gates.base import Granted
-from bot_bottle.gates.egress.authority import Authority, make_authority
+from bot_bottle.gates.egress.authority import Authority
 from bot_bottle.gates.egress.plan import Bounds, EgressPlan
 from bot_bottle.gates.egress.resolve import Lookup
 from bot_bottle.gates.egress.serve import EgressGate
@@ -148,16 +148,11 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.events: list[dict[str, Any]] = []
-        certificate, key = make_authority("servers")
+        self._servers_authority = Authority("servers")
         self.servers_ca = folder / "servers.pem"
-        self.servers_ca.write_text(certificate)
-        self._servers_authority = Authority(key, slug="servers")
-        certificate, key = make_authority("bottle")
+        self.servers_ca.write_text(self._servers_authority.certificate)
         self.ca = folder / "ca.pem"
-        self.ca.write_text(certificate)
-        self.key = folder / "key.pem"
-        self.key.write_text(key)
-        self.key.chmod(0o600)
+        """Written once the gate has started: what its clients trust."""
         self._servers: list[Server] = []
         self._pins: list[ConnectTo] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -204,7 +199,7 @@ class Scene:
     def start(self, plan: EgressPlan, *, values: dict[str, str] | None = None, lookup: Lookup | None = None) -> None:
         """Run the gate."""
         config = json.loads(json.dumps(plan.config()))
-        config["bottle"] = {"slug": "bottle", "ca": {"cert": str(self.ca), "key": str(self.key)}}
+        config["bottle"] = {"slug": "bottle", "stage_dir": str(self.folder)}
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = listener.getsockname()[1]
         started = threading.Event()
@@ -213,6 +208,7 @@ class Scene:
             self._loop = asyncio.get_running_loop()
             self._loop.set_exception_handler(self._crashed)
             self.gate = EgressGate(config, values or {}, self.events.append, lookup=lookup)
+            self.ca.write_text(self.gate.authority)
             self._task = asyncio.current_task()
             started.set()
             try:

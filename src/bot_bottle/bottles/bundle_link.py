@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 
 from bot_bottle.backends.base import BundleLink
 from bot_bottle.bottles.idle import IdleBundle, log_path
@@ -21,7 +20,6 @@ class Bundle(BundleLink):
     def __init__(self, idle: IdleBundle) -> None:
         self._idle = idle
         self._channel = idle.channel
-        self._pid = idle.process.pid
 
     def configure(self, plan: BottlePlan, secrets: dict[str, str]) -> None:
         """Write the configuration file and send its path with the secrets' values."""
@@ -32,8 +30,8 @@ class Bundle(BundleLink):
         """Give the bundle the bottle's listening sockets, one per gate, and who alone may connect to them."""
         self._send({"type": "listen", "gates": list(sockets), "peer": peer}, tuple(sockets.values()))
 
-    def wait_ready(self) -> None:
-        """Return once every gate accepts. BottleError with the bundle's own words if it cannot."""
+    def wait_ready(self) -> str:
+        """The certificate (PEM) that the bottle is to trust, once every gate accepts. BottleError, in their words, if not."""
         self._channel.settimeout(READY_TIMEOUT_S)
         try:
             received = frames.receive(self._channel)
@@ -49,6 +47,7 @@ class Bundle(BundleLink):
         if message.get("type") != "ready":
             facts = tuple(str(fact) for fact in message.get("facts", ()))
             raise BottleError(str(message.get("what", "The gates did not start.")), facts=facts)
+        return str(message.get("authority", ""))
 
     def fileno(self) -> int:
         """Readable when the bundle spoke or died; for a selector."""
@@ -75,33 +74,13 @@ class Bundle(BundleLink):
 
     def end(self) -> None:
         """Close the link, which ends the bundle, and make sure of it. Harmless when it has ended."""
-        self._channel.close()
-        try:
-            watch = os.pidfd_open(self._pid)
-        except OSError:
-            return
-        try:
-            if not _ended_within(watch, 1.0):
-                signal.pidfd_send_signal(watch, signal.SIGKILL)
-                _ended_within(watch, 5.0)
-        except ProcessLookupError:
-            return
-        finally:
-            os.close(watch)
+        self._idle.end()
 
     def _send(self, message: frames.Message, descriptors: tuple[int, ...] = ()) -> None:
         try:
             frames.send(self._channel, message, descriptors)
         except OSError as error:
             raise BottleError("The gates ended while they started.", facts=(f"see {log_path()}",)) from error
-
-
-def _ended_within(watch: int, timeout_s: float) -> bool:
-    import select
-
-    poller = select.poll()
-    poller.register(watch, select.POLLIN)
-    return bool(poller.poll(timeout_s * 1000))
 
 
 def bundle_config(plan: BottlePlan) -> dict[str, object]:
@@ -111,6 +90,5 @@ def bundle_config(plan: BottlePlan) -> dict[str, object]:
         "stage_dir": str(plan.stage_dir),
         "events": str(plan.stage_dir / "events.jsonl"),
         "control": str(plan.stage_dir / "bundle.sock"),
-        "ca": {"cert": str(plan.ca_file), "key": str(plan.ca_file.with_name("key.pem"))},
         "gates": {gate.gate: gate.config() for gate in plan.gate_plans},
     }

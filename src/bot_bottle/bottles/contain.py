@@ -126,7 +126,7 @@ def hidden_paths(plan: BottlePlan) -> tuple[str, ...]:
         "/dev/kvm",
         "/dev/mem",
         "/etc/shadow",
-        *(str(plan.stage_dir / name) for name in ("ca/key.pem", "keeper.sock", "bundle.sock", "status.json")),
+        *(str(plan.stage_dir / name) for name in ("bundle.json", "keeper.sock", "bundle.sock", "status.json")),
         *keys,
     )
     return tuple(path for path in hidden if not any(Path(path).is_relative_to(one) for one in shown))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from bot_bottle.backends.base import Backend, GuestCommand, RunningBottle, Streams, TtySize
 from bot_bottle.bottles.bundle_link import Bundle
-from bot_bottle.bottles.certify import certify
+from bot_bottle.bottles.certify import trust
 from bot_bottle.bottles.contain import HOLE_ADVICE, judge, questions
 from bot_bottle.bottles.idle import IdleBundle, log_path
 from bot_bottle.bottles.listing import tidy
@@ -107,17 +107,16 @@ class Keeper:
         undo.callback(bundle.end)
         bundle.configure(plan, keeping.secrets)
         keeping.prepare_workspace()
-        # importing its library holds the interpreter, so bubblewrap is started first
-        aside = Side(self._work_aside, delay_s=0.003)
+        aside = Side(self._write_plan)  # so that nobody waits for it
         try:
             running = undo.enter_context(keeping.backend.launch(plan, bundle))
             undo.callback(bundle.let_go)  # it ends while the bottle is taken apart
             self._running = running
             undo.callback(self._close_sessions)
-            bundle.wait_ready()
+            trust(plan, bundle.wait_ready())
             self._prove(running)
         finally:
-            aside.finish()  # the agent trusts the certificate that it makes; nothing before the agent does
+            aside.finish()
         running.stand_by()
         listener = self._listen(undo)
         self._main = self._start_agent(running)
@@ -151,11 +150,6 @@ class Keeper:
                 facts=tuple(str(hole) for hole in holes),
                 next=HOLE_ADVICE,
             )
-
-    def _work_aside(self) -> None:
-        """What is done while the bottle's first process starts, so that nobody waits for it."""
-        certify(self._plan)
-        self._write_plan()
 
     def _write_plan(self) -> None:
         """For `inspect`."""

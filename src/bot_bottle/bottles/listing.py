@@ -79,10 +79,9 @@ def forget(stage_dir: Path) -> None:
 
 
 def tidy(stage_dir: Path, *, origin: Path, mode: str) -> int:
-    """After the end: remove keys and, when nothing in the copy changed, the copy and the home. Returns the number of changes."""
+    """After the end: when nothing in the copy changed, remove the copy and the home. Returns the number of changes."""
     from bot_bottle.bottles.workspace import changes
 
-    (stage_dir / "ca" / "key.pem").unlink(missing_ok=True)
     copy = stage_dir / "workspace"
     if mode == "clone":
         changed = _left_in_clone(stage_dir, origin)

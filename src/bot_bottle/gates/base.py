@@ -20,6 +20,9 @@ class Gate(ABC):
     inspector: "Inspector | None" = None
     """What looks at everything that this gate lets out; the bundle sets it before `serve`."""
 
+    authority: str = ""
+    """The certificate (PEM) that the bottle must trust to speak TLS with this gate; empty where it never does."""
+
     @abstractmethod
     async def serve(self, listener: socket.socket) -> None:
         """Serve the bottle on this listening socket until `close`. An exception ends the bundle, and so the bottle."""

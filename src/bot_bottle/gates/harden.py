@@ -1,13 +1,10 @@
 """Make this process a poor place to steal secrets from: no core dump, no debugger, private files, few descriptors."""
 
-import ctypes
 import os
 import resource
 
 from bot_bottle.errors import CannotRunHere
-
-PR_SET_DUMPABLE = 4
-"""prctl(2): a process that is not dumpable cannot be attached to, and its /proc files belong to root."""
+from bot_bottle.guest import native
 
 DESCRIPTORS = 4096
 """Enough for the most connections that the gates together accept, twice over (each has one to its upstream)."""
@@ -20,5 +17,9 @@ def harden() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = DESCRIPTORS if most == resource.RLIM_INFINITY else min(DESCRIPTORS, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-        raise CannotRunHere("The kernel refused to protect the bundle's memory.", facts=(os.strerror(ctypes.get_errno()),))
+    try:
+        native.prctl(native.PR_SET_DUMPABLE, 0)  # it cannot be attached to, and its /proc files belong to root (prctl(2))
+    except OSError as error:
+        raise CannotRunHere(
+            "The kernel refused to protect the bundle's memory.", facts=(os.strerror(error.errno or 0),)
+        ) from error

@@ -1,23 +1,19 @@
 """One piece of work on a thread of its own, while the caller waits for something else."""
 
 import threading
-import time
 from collections.abc import Callable
 
 
 class Side:
-    """Starts the work, after `delay_s` seconds; `finish` waits for it and raises what it raised."""
+    """Starts the work; `finish` waits for it and raises what it raised."""
 
-    def __init__(self, work: Callable[[], None], *, delay_s: float = 0.0) -> None:
+    def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
-        self._delay_s = delay_s
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        if self._delay_s:
-            time.sleep(self._delay_s)
         try:
             self._work()
         except BaseException as failure:  # noqa: BLE001  # handed to `finish`, which raises it

@@ -1,30 +1,44 @@
 """Where things live on the host: the XDG base directories (freedesktop.org, version 0.8), per user."""
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def _base(variable: str, fallback: str) -> Path:
-    """The XDG directory; a relative value is ignored, as the specification asks."""
+def _folder(variable: str, fallback: str) -> str:
+    """Our folder in an XDG directory; a relative value is ignored, as the specification asks."""
     value = os.environ.get(variable, "")
-    return Path(value) if value.startswith("/") else Path.home() / fallback
+    return os.path.join(value if value.startswith("/") else os.path.expanduser(f"~/{fallback}"), "bot-bottle")
 
 
-def config_dir() -> Path:
+def _path(folder: str) -> "Path":
+    from pathlib import Path  # 4 ms, which the very first step of a start does without
+
+    return Path(folder)
+
+
+def config_dir() -> "Path":
     """The operator's policy and defaults."""
-    return _base("XDG_CONFIG_HOME", ".config") / "bot-bottle"
+    return _path(_folder("XDG_CONFIG_HOME", ".config"))
 
 
-def state_dir() -> Path:
+def state_folder() -> str:
+    """The state dir as a string."""
+    return _folder("XDG_STATE_HOME", ".local/state")
+
+
+def state_dir() -> "Path":
     """One folder per bottle: the stage dir."""
-    return _base("XDG_STATE_HOME", ".local/state") / "bot-bottle"
+    return _path(state_folder())
 
 
-def cache_dir() -> Path:
+def cache_dir() -> "Path":
     """What can be made again: agents, mirrors, images, compiled databases."""
-    return _base("XDG_CACHE_HOME", ".cache") / "bot-bottle"
+    return _path(_folder("XDG_CACHE_HOME", ".cache"))
 
 
-def bottle_dir(slug: str) -> Path:
+def bottle_dir(slug: str) -> "Path":
     """The stage dir of one bottle."""
     return state_dir() / "bottles" / slug

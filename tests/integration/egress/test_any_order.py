@@ -166,7 +166,7 @@ def test_nothing_in_any_order_raises_or_is_kept(stage: Scene, monkeypatch: pytes
     monkeypatch.setattr(client_module, "Stream", NoSocket)
     rules = (allow(), allow(scheme="http", ports=(80, 443)))
     config = stage.plan(*rules, credentials=(credential(),) if seed % 2 else ()).config()
-    config["bottle"] = {"slug": "bottle", "ca": {"key": str(stage.key)}}
+    config["bottle"] = {"slug": "bottle", "stage_dir": str(stage.folder)}
     events: list[dict[str, Any]] = []
 
     async def run() -> None:

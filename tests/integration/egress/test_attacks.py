@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 from wire import HOST, WAIT_S, Echo, Scene, allow, credential, deny, header, read_answer, read_exactly, read_head
 
+from bot_bottle.gates.egress.authority import Authority
 from bot_bottle.gates.egress.plan import Bounds
 
 GET = f"GET /v1/x HTTP/1.1\r\nHost: {HOST}\r\n"
@@ -498,7 +499,7 @@ def test_a_server_with_another_certificate_gets_no_request(stage: Scene, named: 
 def test_a_server_of_an_unknown_authority_gets_no_request(stage: Scene) -> None:
     echo = Echo()
     stage.serve(echo)
-    stage.servers_ca.write_text(stage.ca.read_text())
+    stage.servers_ca.write_text(Authority("somebody else").certificate)
     stage.start(stage.plan(allow()))
     assert stage.ask((GET + "\r\n").encode()).status == 502
     assert not echo.heads

@@ -75,7 +75,7 @@ def test_outside_addresses_are_reserved_for_documentation(tmp_path: Path) -> Non
 
 
 def test_stage_dir_is_hidden(tmp_path: Path) -> None:
-    assert f"{tmp_path}/ca/key.pem" in hidden_paths(shared_plan(tmp_path))
+    assert f"{tmp_path}/bundle.json" in hidden_paths(shared_plan(tmp_path))
 
 
 def test_what_the_operator_mounts_is_not_asked_for(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ the rule that allows them says `git: true`. Paths come here in every reading tha
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from bot_bottle.gates.egress.covers import Request
 
@@ -54,15 +55,12 @@ _GITEA = (
 """Gitea and Forgejo API v1, likewise."""
 
 
-def _any_of(prefix: str, paths: Sequence[str]) -> re.Pattern[str]:
+_WRITES = ((r"/api/v3", _GITHUB), (r"(?:/.+)?/api/v4", _GITLAB), (r"(?:/.+)?/api/v1", _GITEA))
+
+
+@cache  # compiled by the first request that needs it, not by every start: 2 ms
+def _any_of(prefix: str, paths: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(f"{prefix}(?:{'|'.join(paths)})/?", re.IGNORECASE | re.DOTALL)
-
-
-_WRITES = tuple(
-    _any_of(prefix, paths)
-    for prefix, paths in ((r"/api/v3", _GITHUB), (r"(?:/.+)?/api/v4", _GITLAB), (r"(?:/.+)?/api/v1", _GITEA))
-)
-_WRITES_GITHUB = _any_of("", _GITHUB)
 
 
 def way_round(request: Request, spellings: Sequence[str]) -> str:
@@ -87,9 +85,9 @@ def way_round(request: Request, spellings: Sequence[str]) -> str:
 
 
 def _is_write(host: str, path: str) -> bool:
-    if _GITHUB_HOSTS.fullmatch(host) and _WRITES_GITHUB.fullmatch(path):
+    if _GITHUB_HOSTS.fullmatch(host) and _any_of("", _GITHUB).fullmatch(path):
         return True
-    return any(pattern.fullmatch(path) for pattern in _WRITES)
+    return any(_any_of(prefix, paths).fullmatch(path) for prefix, paths in _WRITES)
 
 
 def is_graphql(request: Request, spellings: Sequence[str]) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from bot_bottle.errors import BottleError
 from bot_bottle.gates.base import Adjustable, Event, Gate, Granted, Record, Standing
 from bot_bottle.gates.egress.answer import Refusal, Subject, refusal_bytes
+from bot_bottle.gates.egress.authority import Authority
 from bot_bottle.gates.egress.budget import Meter
 from bot_bottle.gates.egress.client import Client
 from bot_bottle.gates.egress.dial import Dialler
@@ -56,7 +57,6 @@ class EgressGate(Gate, Adjustable):
         self, config: Mapping[str, Any], secrets: Mapping[str, str], record: Record, *, lookup: Lookup | None = None
     ) -> None:
         bottle = config["bottle"]
-        key = Path(bottle["ca"]["key"])
         self._record = record
         self._resolver = Resolver(own=own_addresses(), lookup=lookup)
         self._clients: set[Client] = set()
@@ -69,7 +69,9 @@ class EgressGate(Gate, Adjustable):
         self.settings = read_settings(config)
         self.bounds = bounds_from(config["bounds"])
         self.meter = Meter(budget_from(config["budget"]), read_prices, record)
-        self.certificates = Certificates(slug=bottle["slug"], key=key, folder=key.parent)
+        authority = Authority(bottle["slug"])
+        self.authority = authority.certificate
+        self.certificates = Certificates(authority, folder=Path(bottle["stage_dir"]))
         self._upstream = upstream_from(config["upstream"])
         self.dialler = self._make_dialler(self._upstream, self.values)
         self.tokens = Tokens(self.settings.credentials, secrets, self.values, dialler=lambda: self.dialler, now=time.monotonic)
@@ -217,7 +219,6 @@ class EgressGate(Gate, Adjustable):
     def _warm(self) -> None:
         """What the first request would wait for, done while the bottle still starts."""
         self.dialler.warm()
-        self.certificates.warm()
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPTS_AT_ONCE):

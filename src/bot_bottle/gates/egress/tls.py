@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot_bottle.gates.egress.authority import LEAF_LIFE, Authority, read_private
+from bot_bottle.gates.egress.authority import LEAF_LIFE, Authority
 from bot_bottle.host.roots import find_roots
 
 CONTEXT_LIMIT = 256
@@ -22,10 +22,8 @@ RENEW_S = LEAF_LIFE.total_seconds() / 2
 class Certificates:
     """Server contexts by host, made on demand, least recently used ones forgotten."""
 
-    def __init__(self, *, slug: str, key: Path, folder: Path, clock: Callable[[], float] = time.time) -> None:
-        self._authority: Authority | None = None
-        self._slug = slug
-        self._key = key
+    def __init__(self, authority: Authority, *, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._authority = authority
         self._folder = folder
         self._clock = clock
         self._contexts: OrderedDict[str, tuple[float, ssl.SSLContext]] = OrderedDict()
@@ -42,14 +40,8 @@ class Certificates:
         self._contexts.move_to_end(host)
         return context
 
-    def warm(self) -> "Authority":
-        """Load the authority's key now rather than with the first tunnel."""
-        if self._authority is None:
-            self._authority = Authority(read_private(self._key), slug=self._slug)
-        return self._authority
-
     def _make(self, host: str, now: datetime) -> ssl.SSLContext:
-        pair = self.warm().leaf(host, now=now)
+        pair = self._authority.leaf(host, now=now)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot_bottle.gates.egress.authority import LEAF_LIFE, make_authority
+from bot_bottle.gates.egress.authority import LEAF_LIFE, Authority
 from bot_bottle.gates.egress.tls import CONTEXT_LIMIT, Certificates
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -28,10 +28,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def certificates(tmp_path: Path, clock: Clock) -> Certificates:
-    key = tmp_path / "key.pem"
-    key.write_text(make_authority("calm-otter")[1])
-    key.chmod(0o600)
-    return Certificates(slug="calm-otter", key=key, folder=tmp_path, clock=clock)
+    return Certificates(Authority("calm-otter"), folder=tmp_path, clock=clock)
 
 
 def test_a_host_keeps_its_certificate_for_a_while(certificates: Certificates, clock: Clock) -> None:
@@ -54,6 +51,6 @@ def test_the_hosts_that_are_kept_are_bounded(certificates: Certificates) -> None
     assert certificates.context_for("first.example.com") is not first
 
 
-def test_no_key_stays_on_the_disk_beside_the_authoritys(certificates: Certificates, tmp_path: Path) -> None:
+def test_no_key_stays_on_the_disk(certificates: Certificates, tmp_path: Path) -> None:
     certificates.context_for("api.example.com")
-    assert [path.name for path in tmp_path.iterdir()] == ["key.pem"]
+    assert not list(tmp_path.iterdir())
