@@ -12,7 +12,7 @@ from bot_bottle.gates.dlp.blobs import BlobScanner, ObjectScan
 from bot_bottle.gates.dlp.own import OwnSecret
 from bot_bottle.gates.dlp.policy import Settings
 from bot_bottle.gates.git_gate.check import check_push
-from bot_bottle.gates.git_gate.records import MIB, Finding, GitRunner, PushRules, RefUpdate, Rejected, Sees, Verdict
+from bot_bottle.gates.git_gate.records import HIDDEN_REFS, MIB, Finding, GitRunner, PushRules, RefUpdate, Rejected, Sees, Verdict
 from bot_bottle.host.run import Command, Finished, LongCommand, Process, run, spawn
 from bot_bottle.record import dataclass
 
@@ -219,4 +219,6 @@ class Push:
             if fault:
                 return Rejected(findings=(Finding(rule="fsck", where="the pack", why=fault),))
         scan = ObjectScan(self._scanner, OWN, settings or Settings())
-        return check_push(self.known.path, updates, rules, git=quarantine, scan=scan, options=options)
+        listed = git("for-each-ref", "--format=%(refname)", at=self.known.path).stdout.decode().split()
+        existing = [name for name in listed if not name.startswith(f"{HIDDEN_REFS}/")]
+        return check_push(updates, rules, existing=existing, git=quarantine, scan=scan, options=options)

@@ -5,16 +5,15 @@ not within its bounds, is refused.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bot_bottle.errors import Refused
 from bot_bottle.gates.git_gate.changes import ABSENT, SUBMODULE, Change
-from bot_bottle.gates.git_gate.objects import REACHED, About, Pass, as_finding, judge_sizes, list_everything, new_commits
+from bot_bottle.gates.git_gate.history import forward_refs, list_brought, list_everything, read_history, read_tips
+from bot_bottle.gates.git_gate.objects import REACHED, About, Pass, as_finding, judge_sizes
 from bot_bottle.gates.git_gate.paths_protected import LINK_LIMIT, Protection, judge_link
-from bot_bottle.gates.git_gate.reading import Listed, lines, list_objects, printed, read_objects
+from bot_bottle.gates.git_gate.reading import Listed, Reader, reader
 from bot_bottle.gates.git_gate.records import (
-    HIDDEN_REFS,
     MIB,
     Allowed,
     BlobScan,
@@ -26,7 +25,7 @@ from bot_bottle.gates.git_gate.records import (
     Rejected,
     Verdict,
 )
-from bot_bottle.gates.git_gate.refs import judge_refs, shown_ref
+from bot_bottle.gates.git_gate.refs import judge_refs
 from bot_bottle.gates.git_gate.walk import Commit, all_changes, links_in, walk
 from bot_bottle.host.run import CouldNotRun
 from bot_bottle.record import replace
@@ -48,20 +47,20 @@ UNREADABLE = "Make it anew with git itself. If this is no mistake, ask the opera
 
 
 def check_push(
-    repository: Path,
     updates: Sequence[RefUpdate],
     rules: PushRules,
     *,
+    existing: Collection[str],
     git: GitRunner,
     scan: BlobScan,
     options: Sequence[str] = (),
 ) -> Verdict:
-    """Everything that stands against these updates of the repository's refs. `options` are the push options that came along.
+    """Everything that stands against these updates of the upstream's refs, which are `existing`. `options` came with the push.
 
     Reads all objects once; blocks for as long as that takes.
     """
     try:
-        found, notes = _judge(updates, rules, git=git, scan=scan, options=options)
+        found, notes = _judge(updates, rules, existing=existing, git=git, scan=scan, options=options)
     except Refused as refused:
         found, notes = [Finding(rule="unreadable", where="the push", why=refused.what, next=UNREADABLE)], []
     except CouldNotRun as error:
@@ -93,80 +92,91 @@ def _bounded(found: Iterable[Finding]) -> list[Finding]:
 
 
 def _judge(
-    updates: Sequence[RefUpdate], rules: PushRules, *, git: GitRunner, scan: BlobScan, options: Sequence[str]
+    updates: Sequence[RefUpdate],
+    rules: PushRules,
+    *,
+    existing: Collection[str],
+    git: GitRunner,
+    scan: BlobScan,
+    options: Sequence[str],
 ) -> tuple[list[Finding], list[Finding]]:
     if not all(_ID.fullmatch(id) for update in updates for id in (update.old, update.new)):
         raise Refused("The push names an object by something that is no id.")
-    if len(updates) > rules.max_refs:  # nothing else is looked at: each ref costs some git processes
+    if len(updates) > rules.max_refs:  # nothing else is looked at
         every = [update.ref for update in updates]
         return judge_refs(updates, rules, existing=(), forward=every), []
-    found = judge_refs(updates, rules, existing=existing_refs(git), forward=forward_refs(git, updates))
+    found = _judge_words(updates, scan, options)
+    if all(update.deletes for update in updates):
+        return judge_refs(updates, rules, existing=existing, forward=()) + found, []
+    with reader(git) as objects:
+        more, notes = look(git, objects, updates, rules, scan, existing=existing)
+    return [*found, *_judge_pack(git, rules), *more], notes
+
+
+def _judge_words(updates: Sequence[RefUpdate], scan: BlobScan, options: Sequence[str]) -> list[Finding]:
+    """What was said beside the pack."""
+    found = []
     if options:
         why = "Push options tell the server what to do (merge, skip its checks), so none is passed on."
         found.append(Finding(rule="push-option", where="the push", why=why, next="Push without -o."))
     for update in updates:
-        found += [
-            as_finding(one, "the name of a ref") for one in scan((update.ref.encode("utf-8", "replace"),), "ref") if one.stops
-        ]
-    tips = tuple(dict.fromkeys(update.new for update in updates if not update.deletes))
-    if not tips:
-        return found, []
-    found += _judge_pack(git, rules)
-    commits, wrong = _judge_tips(git, updates)
-    more, notes = look(git, tips, rules, scan, commits=commits)
-    return [*found, *wrong, *more], notes
+        seen = scan((update.ref.encode("utf-8", "replace"),), "ref")
+        found += [as_finding(one, "the name of a ref") for one in seen if one.stops]
+    return found
 
 
 def look(
-    git: GitRunner, tips: Sequence[str], rules: PushRules, scan: BlobScan, *, commits: Sequence[str]
+    git: GitRunner, objects: Reader, updates: Sequence[RefUpdate], rules: PushRules, scan: BlobScan, *, existing: Collection[str]
 ) -> tuple[list[Finding], list[Finding]]:
-    """All new objects: what is wrong with them, and what is worth a note. `commits` are what the tips come to."""
-    history = new_commits(git, commits, most=rules.max_commits) if commits else []
-    everything = list_everything(git, tips, most=rules.max_objects)
+    """The refs and all new objects: what is wrong with them, and what is worth a note."""
+    brought = list_brought(git, rules)
+    tips = read_tips(git, updates, brought)
+    history = read_history(git, tuple(dict.fromkeys(update.new for update in updates if not update.deletes)), rules)
+    forward = forward_refs(git, updates, tips, history)
+    found = [*judge_refs(updates, rules, existing=existing, forward=forward), *tips.findings]
+    everything = list_everything(git, brought, history.reached)
     sized = list(judge_sizes(everything, rules))
-    found = [one for one in sized if isinstance(one, Finding)]
-    if found:
-        return found, []  # too much to be read
+    if any(isinstance(one, Finding) for one in sized):
+        return found + [one for one in sized if isinstance(one, Finding)], []  # too much to be read
     if everything.loose:
         why = f"It brings {len(everything.loose)} objects that no ref of it reaches."
         found.append(Finding(rule="unreachable", where="the push", why=why, next="Push with git itself, which sends none."))
-    seen = Pass(git, everything, rules, scan)
+    seen = Pass(objects, everything, rules, scan)
     seen.read_written()
     if any(one.rule in UNWALKABLE for one in seen.findings):
         return found + seen.findings, seen.notes
-    touched = walk(git, history, rules, protection_of(git, commits, rules))
+    ends = tuple(dict.fromkeys(tips.commits.values()))
+    touched = walk(git, history.commits, rules, protection_of(git, objects, ends, rules))
     seen.search_paths(touched.paths)
     seen.read_blobs(change.new for change in touched.links)
-    found += [*touched.findings, *_judge_links(git, touched.links, seen.links)]
+    found += [*touched.findings, *_judge_links(objects, touched.links, seen.links)]
     seen.about += [one for one in sized if isinstance(one, About)]
-    settled, notes = settle(git, history, seen, loose=everything.loose)
+    settled, notes = settle(git, history.commits, seen, loose=everything.loose)
     return found + seen.findings + settled, seen.notes + notes
 
 
-def protection_of(git: GitRunner, tips: Sequence[str], rules: PushRules) -> Protection:
+def protection_of(git: GitRunner, objects: Reader, tips: Sequence[str], rules: PushRules) -> Protection:
     """The protected paths, and what links at them lead to."""
     protection = Protection(rules.protected)
     links = links_in(git, tips, protection)
-    targets = contents(git, set(links.values()))
+    targets = contents(objects, links.values())
     return protection.through({path: target for path, id in links.items() if (target := targets[id]) is not None})
 
 
-def contents(git: GitRunner, ids: Iterable[str]) -> dict[str, bytes | None]:
+def contents(objects: Reader, ids: Iterable[str]) -> dict[str, bytes | None]:
     """Small blobs by id; None for those that are longer than a link's target can be."""
     found: dict[str, bytes | None] = {}
 
     def keep(one: Listed, content: Iterator[bytes]) -> None:
         found[one.id] = b"".join(content) if one.size < LINK_LIMIT else None
 
-    wanted = sorted(set(ids))
-    if wanted:
-        read_objects(git, wanted, keep)
+    objects.read(sorted(set(ids)), keep)
     return found
 
 
-def _judge_links(git: GitRunner, links: Sequence[Change], known: Mapping[str, bytes | None]) -> list[Finding]:
+def _judge_links(objects: Reader, links: Sequence[Change], known: Mapping[str, bytes | None]) -> list[Finding]:
     targets = {id: target for id, target in known.items() if target is not None}
-    read = contents(git, (change.new for change in links if change.new not in targets))
+    read = contents(objects, (change.new for change in links if change.new not in targets))
     every = {**read, **targets}
     return [finding for change in links if (finding := judge_link(change, every[change.new])) is not None]
 
@@ -202,43 +212,6 @@ def _was_there(one: About, change: Change, seen: Pass, marks: dict[str, frozense
             return False
         marks[change.old] = seen.old_marks(change.old)
     return (one.finding.rule, one.mark) in marks[change.old]
-
-
-def existing_refs(git: GitRunner) -> frozenset[str]:
-    """The refs of the mirror but the gate's own."""
-    with printed(git, ("for-each-ref", "--format=%(refname)")) as output:
-        names = [line.decode("utf-8", "replace") for line in lines(output)]
-    return frozenset(name for name in names if not name.startswith(f"{HIDDEN_REFS}/"))
-
-
-def forward_refs(git: GitRunner, updates: Sequence[RefUpdate]) -> frozenset[str]:
-    """The refs whose new commit descends from the old one."""
-    found = set()
-    for update in updates:
-        if update.creates or update.deletes:
-            continue
-        if update.old == update.new or git.run(("merge-base", "--is-ancestor", update.old, update.new)).code == 0:
-            found.add(update.ref)
-    return frozenset(found)
-
-
-def _judge_tips(git: GitRunner, updates: Sequence[RefUpdate]) -> tuple[list[str], list[Finding]]:
-    """The commits that the refs come to; and findings, because a branch is a commit, and a tag is a commit or a tag of one."""
-    kept = [update for update in updates if not update.deletes]
-    tips = [update.new for update in kept]
-    listed = list_objects(git, [*tips, *(f"{tip}^{{}}" for tip in tips)])
-    kinds = dict(zip(tips, (one.kind for one in listed), strict=False))
-    peeled = dict(zip(tips, listed[len(tips) :], strict=True))
-    found = []
-    for update in kept:
-        kind = kinds.get(update.new, "missing")
-        if kind == "missing":
-            raise Refused("The push lacks an object that it refers to.")
-        is_tag = update.ref.startswith("refs/tags/") and kind == "tag"
-        if kind != "commit" and not (is_tag and peeled[update.new].kind == "commit"):
-            why = f"It would be a {kind}, or a tag of one, not a commit."
-            found.append(Finding(rule="ref-kind", where=shown_ref(update.ref), why=why, next="Push a commit."))
-    return list(dict.fromkeys(one.id for one in peeled.values() if one.kind == "commit")), found
 
 
 def _judge_pack(git: GitRunner, rules: PushRules) -> list[Finding]:

@@ -4,31 +4,20 @@ An object is looked at whether or not a ref reaches it, and whether it came with
 in it is the bottle's.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from bot_bottle.errors import Refused
 from bot_bottle.gates.base import Sighting
 from bot_bottle.gates.git_gate.aliases import misnamed
 from bot_bottle.gates.git_gate.changes import shown_path
 from bot_bottle.gates.git_gate.commits import judge_object, read_object
+from bot_bottle.gates.git_gate.history import Everything
 from bot_bottle.gates.git_gate.lfs import POINTER_LIMIT, judge_blob
 from bot_bottle.gates.git_gate.paths_protected import LINK_LIMIT
-from bot_bottle.gates.git_gate.reading import (
-    Listed,
-    lines,
-    list_objects,
-    list_quarantine,
-    printed,
-    read_objects,
-)
-from bot_bottle.gates.git_gate.records import HIDDEN_REFS, MIB, BlobScan, Finding, GitRunner, PushRules
+from bot_bottle.gates.git_gate.reading import Listed, Reader
+from bot_bottle.gates.git_gate.records import MIB, BlobScan, Finding, PushRules
 from bot_bottle.gates.git_gate.trees import MOST_PATHS, TREE_MODES, read_tree, shape
-from bot_bottle.gates.git_gate.walk import Commit
 from bot_bottle.record import dataclass
-
-KNOWN = ("--not", f"--exclude={HIDDEN_REFS}/*", "--all")
-"""What the upstream has: every ref of the mirror but the gate's own, behind which held pushes wait."""
 
 NAMES = 64 * 1024
 """Bytes of names that are searched together."""
@@ -37,47 +26,6 @@ LARGEST_OTHER = 16 * MIB
 """Bytes of a tree, commit or tag: a folder of 300,000 files."""
 
 REACHED = "an object that no ref of the push reaches"
-
-
-def new_commits(git: GitRunner, tips: Sequence[str], *, most: int) -> list[Commit]:
-    """The commits that the upstream does not have, parents first. Refused past `most`."""
-    found: list[Commit] = []
-    with printed(git, ("rev-list", "--parents", "--topo-order", "--reverse", *tips, *KNOWN)) as output:
-        for line in lines(output):
-            id, *parents = line.decode("ascii").split(" ")
-            found.append(Commit(id=id, parents=tuple(parents)))
-            if len(found) > most:
-                raise Refused(f"The push has more than {most} new commits.")
-    return found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Everything:
-    """The objects of a push. `loose` are those of them that no ref of it reaches."""
-
-    objects: tuple[Listed, ...]
-    loose: frozenset[str]
-
-
-def list_everything(git: GitRunner, tips: Sequence[str], *, most: int) -> Everything:
-    """Objects that came with the push, and those it makes reachable although they lay in the mirror. Refused past `most`.
-
-    What git added to complete a thin pack is known already and left out.
-    """
-    brought = list_quarantine(git, most=most) if git.quarantine is not None else []
-    reached: set[str] = set()
-    with printed(git, ("rev-list", "--objects", "--no-object-names", *tips, *KNOWN)) as output:
-        for line in lines(output):
-            reached.add(line.decode("ascii"))
-            if len(reached) > most:
-                raise Refused(f"The push has more than {most} new objects.")
-    others = [one.id for one in brought if one.id not in reached]
-    known = {one.id for one in list_objects(git, others, sees="mirror") if one.kind != "missing"} if others else set()
-    lying = list_objects(git, sorted(reached - {one.id for one in brought}))
-    if any(one.kind == "missing" for one in lying):
-        raise Refused("The push lacks an object that it refers to.")
-    objects = (*(one for one in brought if one.id not in known), *lying)
-    return Everything(objects=objects, loose=frozenset(one for one in others if one not in known))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,8 +58,8 @@ def judge_sizes(everything: Everything, rules: PushRules) -> Iterator[Finding | 
 class Pass:
     """One look at all objects of a push: first commits, tags and trees, then blobs."""
 
-    def __init__(self, git: GitRunner, everything: Everything, rules: PushRules, scan: BlobScan) -> None:
-        self._git = git
+    def __init__(self, reader: Reader, everything: Everything, rules: PushRules, scan: BlobScan) -> None:
+        self._reader = reader
         self._everything = everything
         self._rules = rules
         self._scan = scan
@@ -126,7 +74,7 @@ class Pass:
     def read_written(self) -> None:
         """Commits, tags and trees. A finding says so where the trees have a shape that cannot be walked."""
         ids = [one.id for one in self._everything.objects if one.kind != "blob"]
-        read_objects(self._git, ids, self._written)
+        self._reader.read(ids, self._written)
         self._search_names()
         form = shape(self._trees)
         if form.depth > self._rules.max_depth:
@@ -189,9 +137,8 @@ class Pass:
         """Blobs. Those that `links` names are targets of symbolic links, which are kept."""
         self.links = dict.fromkeys(links)
         limit = self._rules.max_blob
-        read_objects(
-            self._git, (one.id for one in self._everything.objects if one.kind == "blob" and one.size <= limit), self._blob
-        )
+        ids = (one.id for one in self._everything.objects if one.kind == "blob" and one.size <= limit)
+        self._reader.read(ids, self._blob)
 
     def _blob(self, one: Listed, content: Iterator[bytes]) -> None:
         where = f"blob {one.id[:10]}"
@@ -208,7 +155,7 @@ class Pass:
     def old_marks(self, id: str) -> frozenset[tuple[str, str]]:
         """What is seen in a blob that was there before: rule and mark of each thing."""
         seen: list[Sighting] = []
-        read_objects(self._git, (id,), lambda _, content: seen.extend(self._scan(content, "an old blob")))
+        self._reader.read((id,), lambda _, content: seen.extend(self._scan(content, "an old blob")))
         return frozenset((f"dlp {one.rule}", one.mark) for one in seen if one.mark)
 
     def tell(self, seen: Iterable[Sighting], where: str) -> None:

@@ -176,7 +176,8 @@ class Pusher:
             return [Result(ref=one.command.ref, why="fetch first") for one in wanted]
         updates = [one.update for one in wanted]
         began = time.monotonic()
-        verdict = await asyncio.to_thread(check_push, self.mirror.path, updates, self.rules, git=quarantine, scan=self._scan())
+        existing = await self.mirror.refs()
+        verdict = await asyncio.to_thread(check_push, updates, self.rules, existing=existing, git=quarantine, scan=self._scan())
         took = round((time.monotonic() - began) * 1000, 1)
         for row in explained(verdict, [one.ref for one in updates]):
             say(row)

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import BinaryIO, NamedTuple
 
 from bot_bottle.errors import Refused
@@ -28,15 +29,22 @@ LIMIT_S = 600.0
 def printed(git: GitRunner, words: Sequence[str], *, stdin: Iterable[bytes] = (), sees: Sees = "both") -> Iterator[BinaryIO]:
     """What this git prints. Its input is in memory, so neither side can wait for the other. Refused when it fails or hangs."""
     source = os.memfd_create("git-input", os.MFD_CLOEXEC)
-    reading, writing = os.pipe2(os.O_CLOEXEC)
-    with contextlib.suppress(OSError):  # a user's pipes may be at their limit (pipe(7)); a small one is slower, no more
-        fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, PIPE)
-    with os.fdopen(source, "w+b") as feed, os.fdopen(reading, "rb", buffering=PART) as output:
+    with os.fdopen(source, "w+b") as feed:
         feed.writelines(stdin)
         feed.flush()
         os.lseek(source, 0, os.SEEK_SET)
+        with _printing(git, words, stdin=source, sees=sees) as output:
+            yield output
+
+
+@contextmanager
+def _printing(git: GitRunner, words: Sequence[str], *, stdin: int, sees: Sees = "both") -> Iterator[BinaryIO]:
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    with contextlib.suppress(OSError):  # a user's pipes may be at their limit (pipe(7)); a small one is slower, no more
+        fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, PIPE)
+    with os.fdopen(reading, "rb", buffering=PART) as output:
         try:
-            process = git.open(words, stdin=source, stdout=writing, sees=sees)
+            process = git.open(words, stdin=stdin, stdout=writing, sees=sees)
         finally:
             os.close(writing)
         late = threading.Timer(LIMIT_S, process.end)
@@ -108,25 +116,55 @@ def _listed(line: bytes) -> Listed:
     raise Refused("git told of an object in a form that is not known.")
 
 
-Object = tuple[Listed, Iterator[bytes]]
+Use = Callable[[Listed, Iterator[bytes]], None]
+"""Takes one object and its content in parts."""
+
+ASKED = 60
+"""Objects that are asked for at a time: their ids fit into the smallest pipe there is, so neither side can wait for the other."""
 
 
-def read_objects(git: GitRunner, ids: Iterable[str], use: Callable[[Listed, Iterator[bytes]], None]) -> None:
-    """Give each of these objects to `use`, its content in parts. Refused when one is missing."""
-    wanted = [f"{one}\n".encode() for one in ids]
-    if not wanted:
-        return
-    with printed(git, ("cat-file", "--batch"), stdin=wanted) as output:
-        while header := output.readline():
-            one = _listed(header.rstrip(b"\n"))
-            if one.kind == "missing":
-                raise Refused("The push lacks an object that it refers to.")
-            content = _parts(output, one.size)
-            use(one, content)
-            for _ in content:
-                pass
-            if output.read(1) != b"\n":
-                raise Refused("git stopped in the middle of an object.")
+class Reader:
+    """One `git cat-file --batch` for all that is read of a push: its starts are what the check of a small push consists of."""
+
+    def __init__(self, stdin: BinaryIO, output: BinaryIO) -> None:
+        self._stdin = stdin
+        self._output = output
+
+    def read(self, ids: Iterable[str], use: Use) -> None:
+        """Give each of these objects to `use`, its content in parts. Refused when one is missing."""
+        rest = iter(ids)
+        while some := list(islice(rest, ASKED)):
+            try:
+                self._stdin.write("".join(f"{id}\n" for id in some).encode())
+            except BrokenPipeError:
+                raise Refused("git stopped in the middle of the push.") from None
+            for _ in some:
+                self._one(use)
+
+    def _one(self, use: Use) -> None:
+        one = _listed(self._output.readline().rstrip(b"\n"))
+        if one.kind == "missing":
+            raise Refused("The push lacks an object that it refers to.")
+        content = _parts(self._output, one.size)
+        use(one, content)
+        for _ in content:
+            pass
+        if self._output.read(1) != b"\n":
+            raise Refused("git stopped in the middle of an object.")
+
+
+@contextmanager
+def reader(git: GitRunner) -> Iterator[Reader]:
+    """Reads objects of the push and of the mirror for as long as this is open. Refused when git fails or hangs."""
+    theirs, ours = os.pipe2(os.O_CLOEXEC)
+    with (
+        os.fdopen(ours, "wb", buffering=0) as feed,
+        os.fdopen(theirs, "rb", buffering=0) as source,
+        _printing(git, ("cat-file", "--batch"), stdin=theirs) as output,
+    ):
+        source.close()
+        yield Reader(feed, output)
+        feed.close()
 
 
 def _parts(output: BinaryIO, size: int) -> Generator[bytes, None, None]:

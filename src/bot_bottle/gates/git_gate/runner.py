@@ -51,6 +51,7 @@ SETTINGS: Sequence[tuple[str, str]] = (
     ("http.sslVerify", "true"),
     ("http.lowSpeedLimit", "1000"),
     ("http.lowSpeedTime", "60"),
+    ("http.postBuffer", "8388608"),  # in pieces, a push asks first whether it is let in: one more way to the upstream and back
     ("maintenance.auto", "false"),
     ("pack.windowMemory", "256m"),
     ("protocol.allow", "never"),
