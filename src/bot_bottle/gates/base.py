@@ -178,6 +178,18 @@ class Inspection(ABC):
         """The exchange is over, whichever way. Harmless when repeated."""
 
 
+class BlobScan(ABC):
+    """Looks at objects that leave together (those of one push), and sees what is spread over several of them too."""
+
+    @abstractmethod
+    def __call__(self, parts: Iterable[bytes], where: str) -> Sequence[Sighting]:
+        """What is in one object, given in parts; `where` names it for people. By one thread at a time."""
+
+    @abstractmethod
+    def apart(self) -> "BlobScan":
+        """The same for another thread, which may look at other objects of the same push meanwhile."""
+
+
 class Inspector(Gate):
     """A gate without a socket of its own, which looks at what another gate is about to let out."""
 
@@ -186,9 +198,5 @@ class Inspector(Gate):
         """Look at the head. Stopped when it must not leave."""
 
     @abstractmethod
-    def object_scan(self) -> Callable[[Iterable[bytes], str], Sequence[Sighting]]:
-        """Looks at objects that are to leave together (those of one push), each given in parts and named for people.
-
-        It also sees what is spread over several of them. It may be used by another thread than the inspector's, but by one at a
-        time.
-        """
+    def object_scan(self) -> BlobScan:
+        """For the objects of one push; another thread than the inspector's may use it."""

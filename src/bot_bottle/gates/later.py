@@ -5,10 +5,10 @@ It fails closed: while it is not made nothing is let out, and if it cannot be ma
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bot_bottle.gates.base import Adjustable, Event, Gate, Granted, Inspection, Inspector, Outbound, Sighting, Standing
+from bot_bottle.gates.base import Adjustable, BlobScan, Event, Gate, Granted, Inspection, Inspector, Outbound, Standing
 
 PRELOAD_AFTER_S = 0.25
 """After the start: a command that is done by then never pays for it, an agent that starts up does not notice it."""
@@ -39,7 +39,7 @@ class Later(Inspector, Adjustable):
         """As the inspector does."""
         return self.made().inspect(request)
 
-    def object_scan(self) -> Callable[[Iterable[bytes], str], Sequence[Sighting]]:
+    def object_scan(self) -> BlobScan:
         """As the inspector does."""
         return self.made().object_scan()
 

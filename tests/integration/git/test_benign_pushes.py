@@ -41,6 +41,25 @@ def test_a_push_of_own_work_anew(push: Push) -> None:
     assert push.judge([RefUpdate(BRANCH, push.known.work, tip)]) == Allowed()
 
 
+def test_a_branch_that_goes_forward_where_nothing_may_be_rewritten(push: Push) -> None:
+    pile = push.pile
+    side = pile.commit(pile.tree(push.known.with_files({"a.txt": b"a\n"})), push.known.main)
+    tip = pile.commit(pile.tree(push.known.with_files({"b.txt": b"b\n"})), side, push.known.work)
+    assert push.judge([RefUpdate(BRANCH, push.known.work, tip)], rules=replace(RULES, force="never")) == Allowed()
+
+
+def test_a_branch_that_goes_forward_to_commits_that_are_known(push: Push) -> None:
+    update = RefUpdate("refs/heads/bottle/blue-owl/old", push.known.first, push.known.main)
+    assert push.judge([update], rules=replace(RULES, force="never")) == Allowed()
+
+
+def test_a_branch_that_goes_forward_by_a_new_commit_on_known_ones(push: Push) -> None:
+    pile = push.pile
+    tip = pile.commit(pile.tree(push.known.with_files({"a.txt": b"a\n"})), push.known.main)
+    update = RefUpdate("refs/heads/bottle/blue-owl/old", push.known.first, tip)
+    assert push.judge([update], rules=replace(RULES, force="never")) == Allowed()
+
+
 def test_a_review_holds_a_push_against_which_nothing_stands(push: Push) -> None:
     pile = push.pile
     tip = pile.commit(pile.tree(push.known.with_files({"a.txt": b"a\n"})), push.known.main)

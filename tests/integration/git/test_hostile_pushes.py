@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import struct
 import tarfile
 import zipfile
@@ -392,6 +393,26 @@ def a_pointer_of_lfs_with_something_in_it(push: Push) -> Attempt:
     return Attempt(updates=[RefUpdate(NEW, ZERO, with_file(push, "big.bin", pointer))], rules=replace(RULES, lfs="allow"))
 
 
+def many_large_files(push: Push, *contents: bytes) -> str:
+    """Twelve files of 1 MiB, far more than one thread looks at, with these contents as the first, the last and those between."""
+    chance = random.Random(7)  # text, not secrets
+    words = [b"%08d word\n" % chance.randrange(10**8) for _ in range(1000)]
+    files: Files = {f"data/{number:02}.txt": b"".join(chance.choices(words, k=75_000)) for number in range(12)}
+    for place, content in zip(("data/00.txt", "data/11.txt", "data/05.txt"), contents, strict=False):
+        files[place] = bytes(files[place]) + content  # type: ignore[arg-type]  # no link is among them
+    return push.pile.commit(push.pile.tree(push.known.with_files(files)), push.known.main)
+
+
+@row(OWN)
+def secret_in_the_last_of_many_large_files(push: Push) -> str:
+    return many_large_files(push, b"", SECRET)
+
+
+@row(OWN, Held)
+def secret_cut_up_over_the_first_and_the_last_of_many_large_files(push: Push) -> str:
+    return many_large_files(push, b"a = " + SECRET[:17] + b"\n", b"b = " + SECRET[17:] + b"\n")
+
+
 # Refs
 
 
@@ -409,6 +430,11 @@ def another_bottles_branch_is_rewritten(push: Push) -> Attempt:
 @row("ref-force")
 def own_branch_is_rewritten_where_nothing_may_be(push: Push) -> Attempt:
     return Attempt(updates=[RefUpdate(BRANCH, push.known.work, clean(push))], rules=replace(RULES, force="never"))
+
+
+@row("ref-force")
+def own_branch_goes_back_where_nothing_may_be_rewritten(push: Push) -> Attempt:
+    return Attempt(updates=[RefUpdate(BRANCH, push.known.work, push.known.main)], rules=replace(RULES, force="never"))
 
 
 @row("ref-delete")

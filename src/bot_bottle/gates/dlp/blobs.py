@@ -3,10 +3,11 @@
 Everything in an object is the bottle's. What cannot be looked at as a whole is itself a finding.
 """
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
-from bot_bottle.gates.base import Sighting
+from bot_bottle.gates.base import BlobScan, Sighting
 from bot_bottle.gates.dlp import unpack
 from bot_bottle.gates.dlp.detectors.catalogue import OUTGOING
 from bot_bottle.gates.dlp.own import OwnSecret
@@ -37,6 +38,12 @@ class BlobScanner:
             found.setdefault((one.rule, one.fingerprint, one.via), one)
         return list(found.values())
 
+    def apart(self) -> "BlobScanner":
+        """The same for another thread."""
+        other = copy.copy(self)
+        other._scanner = self._scanner.apart()
+        return other
+
     def stream(self, context: str) -> BodyScan:
         """For an object that is read in chunks: every token that lies in one of its steps, but no archive as a whole."""
         return BodyScan(self._scanner, "git", context)
@@ -56,7 +63,7 @@ class BlobScanner:
         return finding(Match("unscannable", rule, title, 0, 0), View("git", context, b""), self._key)
 
 
-class ObjectScan:
+class ObjectScan(BlobScan):
     """The objects of one push, one after the other; a secret cut into pieces is seen when enough of them have gone by."""
 
     def __init__(self, scanner: BlobScanner, secrets: Sequence[OwnSecret], settings: Settings) -> None:
@@ -85,6 +92,12 @@ class ObjectScan:
             [Sighting(rule="too-many", what="More than can be told apart", stops=True, asks=True)] if len(found) >= MOST else []
         )
         return [*told.values(), *(one for one in pieces if one.rule not in seen), *many]
+
+    def apart(self) -> "ObjectScan":
+        """With room of its own to search in; the pieces that went by are counted together."""
+        other = copy.copy(self)
+        other._scanner, other._fragments = self._scanner.apart(), self._fragments.apart()
+        return other
 
     def _whole(self, content: bytes, where: str) -> list[Finding]:
         found = self._scanner.scan_blob(content, where)

@@ -4,8 +4,10 @@ Two watches. `Fragments` counts which stretches of the operator's secrets went b
 holds the last few values sent to each host, so that a token cut in two is seen when its second half comes.
 """
 
+import copy
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from threading import Lock
 
 from bot_bottle.gates.dlp import own
 from bot_bottle.gates.dlp.engine import choose_engine
@@ -44,6 +46,13 @@ class Fragments:
         self._engine = choose_engine([], list(texts), prefer=engine) if texts else None
         self._seen: list[dict[int, int]] = [{} for _ in self._secrets]
         self._request = 0
+        self._turn = Lock()
+
+    def apart(self) -> "Fragments":
+        """The same watch for another thread, which may look while this one does: what either sees counts for both."""
+        other = copy.copy(self)
+        other._engine = None if self._engine is None else self._engine.apart()
+        return other
 
     def next_request(self) -> None:
         """A new request begins; what is too old is forgotten."""
@@ -56,12 +65,14 @@ class Fragments:
         if self._engine is None:
             return []
         touched: set[int] = set()
-        for index, _end in self._engine.find(content):
-            for number, at in self._places[index]:
-                touched.add(number)
-                for offset in range(at, at + own.FRAGMENT):
-                    self._seen[number][offset] = self._request
-        return [match for number in sorted(touched) if (match := self._complete(number)) is not None]
+        hits = self._engine.find(content)
+        with self._turn:
+            for index, _end in hits:
+                for number, at in self._places[index]:
+                    touched.add(number)
+                    for offset in range(at, at + own.FRAGMENT):
+                        self._seen[number][offset] = self._request
+            return [match for number in sorted(touched) if (match := self._complete(number)) is not None]
 
     def _complete(self, number: int) -> Match | None:
         secret, seen = self._secrets[number], self._seen[number]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bot_bottle.errors import Refused
+from bot_bottle.gates.base import BlobScan
 from bot_bottle.gates.git_gate.changes import ABSENT, SUBMODULE, Change
 from bot_bottle.gates.git_gate.history import forward_refs, list_brought, list_everything, read_history, read_tips
 from bot_bottle.gates.git_gate.objects import REACHED, About, Pass, as_finding, judge_sizes
@@ -16,7 +17,6 @@ from bot_bottle.gates.git_gate.reading import Listed, Reader, reader
 from bot_bottle.gates.git_gate.records import (
     MIB,
     Allowed,
-    BlobScan,
     Finding,
     GitRunner,
     Held,
@@ -141,7 +141,7 @@ def look(
     if everything.loose:
         why = f"It brings {len(everything.loose)} objects that no ref of it reaches."
         found.append(Finding(rule="unreachable", where="the push", why=why, next="Push with git itself, which sends none."))
-    seen = Pass(objects, everything, rules, scan)
+    seen = Pass(git, objects, everything, rules, scan)
     seen.read_written()
     if any(one.rule in UNWALKABLE for one in seen.findings):
         return found + seen.findings, seen.notes

@@ -6,9 +6,10 @@ So a pointer to what nobody sent is of no use to anybody.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from bot_bottle.gates.git_gate.records import BlobScan, Finding
+from bot_bottle.gates.base import Sighting
+from bot_bottle.gates.git_gate.records import Finding
 from bot_bottle.record import dataclass
 
 POINTER_LIMIT = 1024
@@ -50,7 +51,9 @@ def judge_blob(content: bytes, where: str, *, allowed: bool) -> Finding | None:
     return None
 
 
-def judge_lfs_object(parts: Iterable[bytes], pointer: Pointer, scan: BlobScan) -> list[Finding]:
+def judge_lfs_object(
+    parts: Iterable[bytes], pointer: Pointer, scan: Callable[[Iterable[bytes], str], Sequence[Sighting]]
+) -> list[Finding]:
     """A large object as it is sent: it must be what its pointer says, and hold no secret. Reads `parts` once."""
     where = f"the LFS object {pointer.oid[:10]}"
     digest, size = hashlib.sha256(), 0

@@ -4,23 +4,32 @@ An object is looked at whether or not a ref reaches it, and whether it came with
 in it is the bottle's.
 """
 
-from collections.abc import Iterable, Iterator
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-from bot_bottle.gates.base import Sighting
+from bot_bottle.gates.base import BlobScan, Sighting
 from bot_bottle.gates.git_gate.aliases import misnamed
 from bot_bottle.gates.git_gate.changes import shown_path
 from bot_bottle.gates.git_gate.commits import judge_object, read_object
 from bot_bottle.gates.git_gate.history import Everything
 from bot_bottle.gates.git_gate.lfs import POINTER_LIMIT, judge_blob
 from bot_bottle.gates.git_gate.paths_protected import LINK_LIMIT
-from bot_bottle.gates.git_gate.reading import Listed, Reader
-from bot_bottle.gates.git_gate.records import MIB, BlobScan, Finding, PushRules
+from bot_bottle.gates.git_gate.reading import Listed, Reader, reader
+from bot_bottle.gates.git_gate.records import MIB, Finding, GitRunner, PushRules
 from bot_bottle.gates.git_gate.trees import MOST_PATHS, TREE_MODES, read_tree, shape
 from bot_bottle.record import dataclass
 
 NAMES = 64 * 1024
 """Bytes of names that are searched together."""
+
+WORKERS = 4
+"""Threads that look at the blobs of one push. The search lets go of the interpreter while it runs."""
+
+WORTH_A_THREAD = 2 * MIB
+"""Bytes for which a thread and a git of its own are worth their start."""
 
 LARGEST_OTHER = 16 * MIB
 """Bytes of a tree, commit or tag: a folder of 300,000 files."""
@@ -55,11 +64,16 @@ def judge_sizes(everything: Everything, rules: PushRules) -> Iterator[Finding | 
             yield About(id=one.id, finding=Finding(rule="size-blob", where=f"blob {one.id[:10]}", why=why, next=next))
 
 
+_LINKS = re.compile(rb"\A(?:(?:tree|object|parent) (?:[0-9a-f]{40}|[0-9a-f]{64})\n)+")
+"""What a commit or tag begins with: ids of objects, which `index-pack --strict` has seen to exist. Nobody writes them."""
+
+
 class Pass:
     """One look at all objects of a push: first commits, tags and trees, then blobs."""
 
-    def __init__(self, reader: Reader, everything: Everything, rules: PushRules, scan: BlobScan) -> None:
-        self._reader = reader
+    def __init__(self, git: GitRunner, objects: Reader, everything: Everything, rules: PushRules, scan: BlobScan) -> None:
+        self._git = git
+        self._reader = objects
         self._everything = everything
         self._rules = rules
         self._scan = scan
@@ -93,7 +107,7 @@ class Pass:
             return
         whole = b"".join(content)
         self.findings += judge_object(one.kind, whole, where, self._rules)
-        self.tell(self._scan((whole,), where), where)
+        self.tell(self._scan((_LINKS.sub(b"", whole, count=1),), where), where)
         name = read_object(one.kind, whole).first(b"encoding").decode("latin-1")
         if name:
             self.tell(self._scan((_reencoded(whole, name),), where), where)
@@ -137,20 +151,35 @@ class Pass:
         """Blobs. Those that `links` names are targets of symbolic links, which are kept."""
         self.links = dict.fromkeys(links)
         limit = self._rules.max_blob
-        ids = (one.id for one in self._everything.objects if one.kind == "blob" and one.size <= limit)
-        self._reader.read(ids, self._blob)
+        blobs = [one for one in self._everything.objects if one.kind == "blob" and one.size <= limit]
+        parts = shares(blobs, most=min(WORKERS, len(os.sched_getaffinity(0))))
+        if len(parts) < 2:
+            self.about += self._share(self._reader, blobs, self._scan)
+            return
+        with ThreadPoolExecutor(len(parts)) as pool:
+            for about in [pool.submit(self._apart, part, self._scan.apart()) for part in parts]:
+                self.about += about.result()
 
-    def _blob(self, one: Listed, content: Iterator[bytes]) -> None:
+    def _apart(self, blobs: Sequence[Listed], scan: BlobScan) -> list[About]:
+        with reader(self._git) as objects:
+            return self._share(objects, blobs, scan)
+
+    def _share(self, objects: Reader, blobs: Sequence[Listed], scan: BlobScan) -> list[About]:
+        about: list[About] = []
+        objects.read((one.id for one in blobs), lambda one, content: self._blob(one, content, scan, about))
+        return about
+
+    def _blob(self, one: Listed, content: Iterator[bytes], scan: BlobScan, about: list[About]) -> None:
         where = f"blob {one.id[:10]}"
         if one.size < LINK_LIMIT:
             whole = b"".join(content)
             if one.id in self.links:
                 self.links[one.id] = whole
             if one.size < POINTER_LIMIT and (finding := judge_blob(whole, where, allowed=self._rules.lfs == "allow")):
-                self.about.append(About(id=one.id, finding=finding))
+                about.append(About(id=one.id, finding=finding))
             content = iter((whole,))
-        for seen in self._scan(content, where):
-            self.about.append(About(id=one.id, finding=as_finding(seen, where), mark=seen.mark, stops=seen.stops))
+        for seen in scan(content, where):
+            about.append(About(id=one.id, finding=as_finding(seen, where), mark=seen.mark, stops=seen.stops))
 
     def old_marks(self, id: str) -> frozenset[tuple[str, str]]:
         """What is seen in a blob that was there before: rule and mark of each thing."""
@@ -162,6 +191,25 @@ class Pass:
         """What the scan saw, as findings and notes."""
         for one in seen:
             (self.findings if one.stops else self.notes).append(as_finding(one, where))
+
+
+def shares(blobs: Sequence[Listed], *, most: int) -> list[Sequence[Listed]]:
+    """The blobs in as many parts as can be looked at at once, each of about the same size, none of them small.
+
+    The order stays: versions of a file lie beside each other, and git makes one from the other.
+    """
+    total = sum(one.size for one in blobs)
+    count = max(1, min(most, total // WORTH_A_THREAD))
+    if count == 1:
+        return [blobs]
+    found: list[list[Listed]] = [[]]
+    size = 0
+    for one in blobs:
+        if size >= total * len(found) / count:
+            found.append([])
+        found[-1].append(one)
+        size += one.size
+    return list(found)
 
 
 def as_finding(one: Sighting, where: str) -> Finding:

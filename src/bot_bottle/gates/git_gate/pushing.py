@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from bot_bottle.errors import BottleError, Refused
-from bot_bottle.gates.base import Record
+from bot_bottle.gates.base import BlobScan, Record
 from bot_bottle.gates.git_gate import pktline
 from bot_bottle.gates.git_gate.check import check_push
 from bot_bottle.gates.git_gate.forward import forward
@@ -19,7 +19,7 @@ from bot_bottle.gates.git_gate.journal import Journal
 from bot_bottle.gates.git_gate.mirror import Mirror
 from bot_bottle.gates.git_gate.pktline import DATA, FLUSH, PROGRESS, Command, Push, Result
 from bot_bottle.gates.git_gate.quarantine import Quarantine
-from bot_bottle.gates.git_gate.records import Allowed, BlobScan, Finding, Held, PushRules, RefUpdate, Verdict
+from bot_bottle.gates.git_gate.records import Allowed, Finding, Held, PushRules, RefUpdate, Verdict
 from bot_bottle.gates.git_gate.review import Review
 from bot_bottle.host.plain import plain
 from bot_bottle.record import dataclass

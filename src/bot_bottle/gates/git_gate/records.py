@@ -5,11 +5,10 @@ what the bottle wrote (`host.plain`) and keeps of a secret its first four charac
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from bot_bottle.gates.base import Sighting
 from bot_bottle.host.run import Finished, Process
 from bot_bottle.record import asdict, dataclass
 
@@ -17,9 +16,6 @@ MIB = 1024 * 1024
 
 HIDDEN_REFS = "refs/bot-bottle"
 """Refs of the mirror that are the gate's own: no push may name one, no fetch may see one, and no check takes them for known."""
-
-BlobScan = Callable[[Iterable[bytes], str], Sequence[Sighting]]
-"""Looks at one object, given in parts, and says what it saw; the text names the object for people. One for each push."""
 
 
 @dataclass(frozen=True, slots=True)

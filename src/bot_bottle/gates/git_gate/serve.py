@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_bottle.errors import BottleError, Refused
-from bot_bottle.gates.base import Gate, Inspector, Record
+from bot_bottle.gates.base import BlobScan, Gate, Inspector, Record
 from bot_bottle.gates.git_gate.children import complete, running
 from bot_bottle.gates.git_gate.downloads import KIND, Downloads, read_batch
 from bot_bottle.gates.git_gate.downloads import answer as batch_answer
@@ -23,7 +23,7 @@ from bot_bottle.gates.git_gate.inside import GATE
 from bot_bottle.gates.git_gate.mirror import Mirror
 from bot_bottle.gates.git_gate.pktline import FLUSH, line
 from bot_bottle.gates.git_gate.pushing import Pusher
-from bot_bottle.gates.git_gate.records import MIB, BlobScan, rules_from
+from bot_bottle.gates.git_gate.records import MIB, rules_from
 from bot_bottle.gates.git_gate.routes import Route, route, table
 from bot_bottle.gates.git_gate.runner import Git, make_git, only_own
 from bot_bottle.host.files import make_private_folder

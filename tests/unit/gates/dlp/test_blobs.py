@@ -62,6 +62,13 @@ def test_a_secret_cut_up_over_two_objects_needs_the_operators_word(scan: ObjectS
     assert sighting.asks
 
 
+def test_a_secret_cut_up_is_seen_although_two_look_at_a_part_each(scan: ObjectScan) -> None:
+    other = scan.apart()
+    assert scan((SECRET[:17],), "a") == []
+    (sighting,) = other((SECRET[17:],), "b")
+    assert sighting.stops
+
+
 @pytest.mark.parametrize("packed", [gzip.compress(SECRET), zipped({"a/b.txt": SECRET}), gzip.compress(zipped({"b": SECRET}))])
 def test_archives_are_opened(scan: ObjectScan, packed: bytes) -> None:
     assert [one.rule for one in scan((packed,), "a.bin") if one.stops] == ["own:DATABASE_PASSWORD"]
