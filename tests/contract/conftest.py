@@ -84,6 +84,20 @@ def bottle(backend: Backend, plan: BottlePlan, link: HeldSockets) -> Iterator[Ru
 
 
 @pytest.fixture
+def fresh_plan(backend: Backend, tmp_path: Path) -> BottlePlan:
+    """A plan of which no bottle runs yet, also where the tests share one."""
+    return backend.prepare(shared_plan(tmp_path / "bottles" / "fresh", slug="fresh"))
+
+
+@pytest.fixture
+def fresh_link() -> Iterator[HeldSockets]:
+    """Where its sockets go."""
+    held = HeldSockets()
+    yield held
+    held.close()
+
+
+@pytest.fixture
 def launch(backend: Backend, tmp_path: Path) -> Iterator[Callable[[str], RunningBottle]]:
     """Launch more bottles, by slug."""
     with ExitStack() as undo:

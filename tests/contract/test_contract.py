@@ -256,8 +256,8 @@ def test_probe_answers_every_question_by_its_id(bottle: RunningBottle) -> None:
     assert (answers[0]["outcome"], answers[0]["errno"]) == ("unreachable", "ENOENT")
 
 
-def test_bottle_is_alive_until_it_is_left(backend: Backend, plan: BottlePlan, link: HeldSockets) -> None:
-    with backend.launch(plan, link) as running:
+def test_bottle_is_alive_until_it_is_left(backend: Backend, fresh_plan: BottlePlan, fresh_link: HeldSockets) -> None:
+    with backend.launch(fresh_plan, fresh_link) as running:
         assert running.is_alive()
         assert running.check_limits() is None
     assert not running.is_alive()
@@ -265,8 +265,8 @@ def test_bottle_is_alive_until_it_is_left(backend: Backend, plan: BottlePlan, li
         running.start(command("true"), SIZE)
 
 
-def test_leaving_ends_everything_inside(backend: Backend, plan: BottlePlan, link: HeldSockets) -> None:
-    with backend.launch(plan, link) as running:
+def test_leaving_ends_everything_inside(backend: Backend, fresh_plan: BottlePlan, fresh_link: HeldSockets) -> None:
+    with backend.launch(fresh_plan, fresh_link) as running:
         child = running.start(
             command("sh", "-c", "trap '' HUP TERM; (setsid sleep 100 &) ; echo ready; while :; do sleep 0.1; done"), SIZE
         )
@@ -275,10 +275,10 @@ def test_leaving_ends_everything_inside(backend: Backend, plan: BottlePlan, link
     child.close()
 
 
-def test_undo_bears_a_second_run(backend: Backend, plan: BottlePlan, link: HeldSockets) -> None:
-    with backend.launch(plan, link) as running:
+def test_undo_bears_a_second_run(backend: Backend, fresh_plan: BottlePlan, fresh_link: HeldSockets) -> None:
+    with backend.launch(fresh_plan, fresh_link) as running:
         pass
-    again = backend.launch(plan, link)
+    again = backend.launch(fresh_plan, fresh_link)
     with again:
         pass
     assert not running.is_alive()
@@ -289,22 +289,22 @@ class Refusing(BundleLink):
         raise BottleError("The bundle is gone.")
 
 
-def test_second_launch_works_after_a_failed_one(backend: Backend, plan: BottlePlan, link: HeldSockets) -> None:
+def test_second_launch_works_after_a_failed_one(backend: Backend, fresh_plan: BottlePlan, fresh_link: HeldSockets) -> None:
     before = len(os.listdir("/proc/self/fd"))
     children = Path("/proc/thread-self/children").read_text()
-    with pytest.raises(BottleError), backend.launch(plan, Refusing()):
+    with pytest.raises(BottleError), backend.launch(fresh_plan, Refusing()):
         pytest.fail("it started without its gates")
     assert len(os.listdir("/proc/self/fd")) == before
     assert Path("/proc/thread-self/children").read_text() == children
-    with backend.launch(plan, link) as running:
+    with backend.launch(fresh_plan, fresh_link) as running:
         assert run_inside(running, "true").code == 0
 
 
-def test_launch_leaks_no_descriptor(backend: Backend, plan: BottlePlan) -> None:
+def test_launch_leaks_no_descriptor(backend: Backend, fresh_plan: BottlePlan) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
         held = HeldSockets()
-        with backend.launch(plan, held) as running:
+        with backend.launch(fresh_plan, held) as running:
             run_inside(running, "true")
         held.close()
     assert len(os.listdir("/proc/self/fd")) == before
