@@ -5,6 +5,7 @@ root may read; and /etc is where tools keep tokens (npmrc, pip.conf, gitconfig, 
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,10 @@ LEVELS = (
 )
 """The folders for the names above, outer first."""
 
+APT_FILES = ("sources.list", "trusted.gpg", "preferences")
+APT_FOLDERS = ("sources.list.d", "trusted.gpg.d", "keyrings", "preferences.d")
+"""Where apt gets packages and whom it trusts; never auth.conf, and no source that names a password."""
+
 GUEST_CA = "/run/bot-bottle/ca.pem"
 COPY_LIMIT = 4 * 1024 * 1024
 
@@ -87,6 +92,28 @@ def make_etc(target: Path, *, host: Path, texts: dict[str, str]) -> Iterator[Bin
         if is_for_everybody(f"{host}/{name}"):
             os.mkdir(f"{target}/{name}", 0o755)
             yield Bind(host_path=Path(os.path.realpath(f"{host}/{name}")), guest_path=f"/etc/{name}")
+
+
+def copy_apt(target: Path, *, host: Path) -> None:
+    """apt's sources and keys into the bottle's /etc, for bottles that use it; without its other settings."""
+    for folder in ("apt", "apt/apt.conf.d", *(f"apt/{name}" for name in APT_FOLDERS)):
+        os.mkdir(f"{target}/{folder}", 0o755)
+    names = list(APT_FILES)
+    for folder in APT_FOLDERS:
+        if is_for_everybody(f"{host}/apt/{folder}"):
+            names += [f"{folder}/{name}" for name in os.listdir(f"{host}/apt/{folder}")]
+    for name in names:
+        if holds_no_password(f"{host}/apt/{name}"):
+            copy(f"{host}/apt/{name}", f"{target}/apt/{name}")
+
+
+def holds_no_password(path: str) -> bool:
+    """Whether no address in the file, which may be a binary one, has a user in it."""
+    try:
+        with open(path, "rb") as file:
+            return re.search(rb"://[^/\s]*@", file.read(COPY_LIMIT)) is None
+    except OSError:
+        return False
 
 
 def copy(source: str, target: str) -> None:

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot_bottle.backends.etc import generated, make_etc
+from bot_bottle.backends.etc import copy_apt, generated, make_etc
 from bot_bottle.backends.mounts import Bind, Link, Mounted
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.manifest.spec import Mount
 
 PROGRAM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store")
+DPKG_STATUS = Path("/var/lib/dpkg/status")
 SHELLS = ("/bin/bash", "/bin/sh")
 
 
@@ -33,14 +34,18 @@ def program_mounts() -> Iterator[Mounted]:
         yield Bind(host_path=prefix, guest_path=str(prefix))
 
 
-def etc_mounts(folder: Path, *, hostname: str, home: str) -> tuple[Bind, ...]:
+def etc_mounts(folder: Path, *, hostname: str, home: str, presets: tuple[str, ...]) -> tuple[Bind, ...]:
     """Make the bottle's /etc in this folder, anew; the folder itself and those to bind over it."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(mode=0o755)
     shell = next((shell for shell in SHELLS if os.access(shell, os.X_OK)), SHELLS[-1])
     texts = generated(hostname=hostname, home=home, shell=shell)
-    return (Bind(host_path=folder, guest_path="/etc"), *make_etc(folder, host=Path("/etc"), texts=texts))
+    made = (Bind(host_path=folder, guest_path="/etc"), *make_etc(folder, host=Path("/etc"), texts=texts))
+    if "apt" not in presets or not DPKG_STATUS.is_file():
+        return made
+    copy_apt(folder, host=Path("/etc"))
+    return (*made, Bind(host_path=DPKG_STATUS, guest_path=str(DPKG_STATUS)))
 
 
 def with_python(env: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

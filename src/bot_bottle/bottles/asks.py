@@ -6,7 +6,7 @@ holds its review token: what has changed since has another id, and the old one i
 
 import getpass
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from bot_bottle.bottles.status import is_kept, slugs
@@ -15,10 +15,12 @@ from bot_bottle.gates.ask import ASK_TIMEOUT_S
 from bot_bottle.gates.ask import ask as ask_gate
 from bot_bottle.host import paths
 from bot_bottle.host.plain import plain
+from bot_bottle.plans.bottle import GUEST_CA, JAVA_ROOTS
 from bot_bottle.record import asdict, dataclass
 
 if TYPE_CHECKING:
     from bot_bottle.bottles.pushes import HeldPush
+    from bot_bottle.gates.egress.presets import PresetResult
 
 Row = dict[str, Any]  # Any: JSON
 
@@ -220,18 +222,27 @@ def _decide_push(ask: AskView, *, approves: bool, said: str = "") -> Row:
 
 
 def preset_rules(name: str, host: Mapping[str, str]) -> Row:
-    """The rules of a preset, and what the agent has to know to use them: the variables that a start would have set."""
+    """The rules of a preset, and what the agent has to know to use them: the variables and files that a start would have made."""
     from bot_bottle.gates.egress.located import located
     from bot_bottle.gates.egress.presets import resolve_presets
     from bot_bottle.host.net import lookup
     from bot_bottle.host.run import run
 
     found = resolve_presets((name,), host=host, run=run, cache=paths.cache_dir())
-    note = " ".join(f"{variable}={value}" for variable, value in found.env)
-    return {
-        "rules": [asdict(rule) for rule in located(found.rules, lookup)],
-        "note": f"Set in the environment of the tool: {note}" if note else "",
-    }
+    return {"rules": [asdict(rule) for rule in located(found.rules, lookup)], "note": preset_note(found)}
+
+
+def preset_note(found: "PresetResult") -> str:
+    """What the agent does itself, because the bottle runs already. Java's file of roots it makes of the bottle's certificate."""
+    env = " ".join(f"{variable}={value}" for variable, value in found.env)
+    said = [f"Set in the environment of the tool: {env}"] if env else []
+    for file in found.files:
+        if file.path == JAVA_ROOTS:
+            make = f"mkdir -p ~/{PurePosixPath(file.path).parent} && keytool -importcert -noprompt -storepass changeit"
+            said.append(f"Run: {make} -file {GUEST_CA} -keystore ~/{file.path}")
+        else:
+            said.append(f"Write into ~/{file.path}: {file.content}" if file.content else f"Make a file ~/{file.path}")
+    return "\n".join(said)
 
 
 def read_narrow(pairs: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON

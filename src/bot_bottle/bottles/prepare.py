@@ -12,14 +12,12 @@ from bot_bottle.bottles.names import guest_folder
 from bot_bottle.host.files import make_private_folder, write_file
 from bot_bottle.host.roots import find_roots, merge_roots
 from bot_bottle.manifest.spec import BottleSpec
-from bot_bottle.plans.bottle import AgentProvision, BottlePlan, GuestFile
+from bot_bottle.plans.bottle import GUEST_CA, GUEST_HOME, AgentProvision, BottlePlan, GuestFile
 from bot_bottle.plans.gate import GATE_PORTS, GatePlan, Line
 from bot_bottle.plans.image import ImageToMake, ReadyImage
 from bot_bottle.record import replace
 
-GUEST_HOME = "/home/agent"
 GUEST_PROMPT = "/run/bot-bottle/prompt.md"
-GUEST_CA = "/run/bot-bottle/ca.pem"
 OF_THE_IMAGE = ("PATH", "LANG", "SHELL")
 """Variables in which an image is right and our defaults are not."""
 

@@ -96,7 +96,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 dlp=plan_dlp(spec, host),
                 supervise=plan_supervise(spec, stage_dir),
                 git=git,
-                files=git.files() if git else (),
+                files=(*presets.files, *(git.files() if git else ())),
                 host=host,
                 interactive=asked.terminal is not None,
                 preset_env=presets.env,

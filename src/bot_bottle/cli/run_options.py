@@ -67,7 +67,7 @@ OPTIONS = (
         fills="preset",
         takes="texts",
         metavar="NAME",
-        help="Allow what a tool needs to read packages: pip, npm or go; may be repeated.",
+        help="Allow what a tool needs to read packages (pip, npm, cargo …); may be repeated.",
     ),
     _option(
         "--image",

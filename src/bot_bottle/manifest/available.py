@@ -18,7 +18,7 @@ AVAILABLE = Available(
     agents=("claude", "codex", "gemini", "opencode", "qwen", "copilot", "amp", "aider", "shell", "custom"),
     backends=("namespaces", "gvisor", "docker", "smolmachines", "auto"),
     modes=("bind", "copy", "clone"),
-    presets=("pip", "npm", "go", "github", "gitlab"),
+    presets=("pip", "npm", "go", "cargo", "maven", "apt", "github", "gitlab"),
     sections=("dlp", "supervise", "budget", "image", "services", "git"),
 )
 

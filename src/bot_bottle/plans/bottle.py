@@ -8,6 +8,11 @@ from bot_bottle.plans.gate import GATE_PORTS, GatePlan, Line
 from bot_bottle.plans.image import ReadyImage
 from bot_bottle.record import dataclass
 
+GUEST_HOME = "/home/agent"
+GUEST_CA = "/run/bot-bottle/ca.pem"
+JAVA_ROOTS = ".config/bot-bottle/java-roots.jks"
+"""A file in the home that asks for the bottle's certificate as Java wants it; launch fills it."""
+
 
 class PromptMode(Enum):
     """How the standing prompt reaches the agent."""

@@ -10,9 +10,11 @@ from bot_bottle.bottles import asks, pushes
 from bot_bottle.bottles.asks import AskView, Inbox
 from bot_bottle.bottles.pushes import HeldPush
 from bot_bottle.errors import BadUsage, BottleError
+from bot_bottle.gates.egress.presets import PresetResult
 from bot_bottle.gates.git_gate.hold import Hold
 from bot_bottle.gates.git_gate.records import Finding, RefUpdate
 from bot_bottle.host import paths
+from bot_bottle.plans.bottle import GUEST_CA, JAVA_ROOTS, GuestFile
 
 HELD = HeldPush(
     slug="b1",
@@ -106,3 +108,21 @@ def test_a_bottle_that_ends_meanwhile_is_left_out(inbox: list[tuple[Any, ...]], 
 
 def test_what_is_settled_does_not_wait() -> None:
     assert Inbox(asks=(ASK, replace(ASK, state="denied"))).pending == (ASK,)
+
+
+def test_a_preset_that_is_given_later_tells_the_agent_to_make_what_a_start_would_have_made() -> None:
+    files = (
+        GuestFile(path=".cargo/config.toml", content="[registries.a]\n"),
+        GuestFile(path=".cache/x/.keep", content=""),
+        GuestFile(path=JAVA_ROOTS, content=""),
+    )
+    said = asks.preset_note(PresetResult(env=(("A", "b"), ("C", "d")), files=files)).splitlines()
+    assert said[0] == "Set in the environment of the tool: A=b C=d"
+    assert said[1] == "Write into ~/.cargo/config.toml: [registries.a]"
+    assert said[2] == ""
+    assert said[3] == "Make a file ~/.cache/x/.keep"
+    assert f"keytool -importcert -noprompt -storepass changeit -file {GUEST_CA} -keystore ~/{JAVA_ROOTS}" in said[4]
+
+
+def test_a_preset_that_needs_nothing_more_says_nothing_more() -> None:
+    assert asks.preset_note(PresetResult()) == ""

@@ -76,7 +76,10 @@ def check_image(image: ReadyImage | None) -> None:
 
 def host_system(shared: BottlePlan, folder: Path, hostname: str) -> tuple[Mounted, ...]:
     """This machine's programs and libraries, and an /etc that is made for the bottle."""
-    return (*program_mounts(), *etc_mounts(folder / "etc", hostname=hostname, home=shared.guest_home))
+    return (
+        *program_mounts(),
+        *etc_mounts(folder / "etc", hostname=hostname, home=shared.guest_home, presets=shared.spec.egress.presets),
+    )
 
 
 def image_etc(shared: BottlePlan, folder: Path, hostname: str) -> tuple[Mounted, ...]:

@@ -62,7 +62,7 @@ def _mounts(shared: BottlePlan, folder: Path, hostname: str, protection: Protect
     empty.mkdir(exist_ok=True)
     return mounts_of(
         shared,
-        etc=etc_mounts(folder / "etc", hostname=hostname, home=shared.guest_home),
+        etc=etc_mounts(folder / "etc", hostname=hostname, home=shared.guest_home, presets=shared.spec.egress.presets),
         empty=empty,
         first=first,
         workspace=protection.mounts,

@@ -11,16 +11,18 @@ from pathlib import Path
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.run import Run
 from bot_bottle.manifest.spec import Credential, Rule
+from bot_bottle.plans.bottle import GuestFile
 from bot_bottle.record import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PresetResult:
-    """What presets add: rules, credentials the gate sets, and variables that point the tool inside at the same registry."""
+    """What presets add: rules, credentials the gate sets, and what points the tool inside at the same registry."""
 
     rules: tuple[Rule, ...] = ()
     credentials: tuple[Credential, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    files: tuple[GuestFile, ...] = ()
 
 
 def resolve_presets(names: tuple[str, ...], *, host: Mapping[str, str], run: Run, cache: Path) -> PresetResult:
@@ -32,6 +34,7 @@ def resolve_presets(names: tuple[str, ...], *, host: Mapping[str, str], run: Run
         rules=tuple(dict.fromkeys(rule for one in found for rule in one.rules)),
         credentials=tuple(dict.fromkeys(credential for one in found for credential in one.credentials)),
         env=tuple(dict(pair for one in found for pair in one.env).items()),
+        files=tuple(file for one in found for file in one.files),
     )
 
 

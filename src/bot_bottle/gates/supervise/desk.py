@@ -33,6 +33,8 @@ Save = Callable[[State], None]
 
 NOTE_LIVE = "It holds now: try again."
 NOTE_NEXT = "It holds from the bottle's next start on; this run goes on without."
+NOTE_LIMIT = 4000
+"""A preset may come with a settings file for its tool."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,7 +201,7 @@ class Desk:
             part for part in (NOTE_LIVE if live else NOTE_NEXT, _how_long(grant), str(said.get("note") or "")) if part
         )
         reason = "" if delta == ask.delta else f"The operator gives less than you asked: {described(delta)}."
-        answer = Answer(by=by, at=now, grant=grant.name, note=note[:1000], reason=reason)
+        answer = Answer(by=by, at=now, grant=grant.name, note=note[:NOTE_LIMIT], reason=reason)
         self._settle(ask, "approved", answer, seen=seen, given=row_of(delta), scope=scope)
         return {"ok": True, "grant": grant.name, "title": grant.title, "expires": grant.expires, "given": row_of(delta)}
 

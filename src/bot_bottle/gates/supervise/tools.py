@@ -33,7 +33,7 @@ TOOLS: list[Row] = [
     _tool(
         "request_permission",
         "Ask the operator for one thing that this bottle may not do. Give the arguments of the refusal's hint, and a reason. "
-        "Kinds: egress (host, ports, methods, paths), preset (name: pip, npm), credential (name, host, …), dlp (rule, host), "
+        "Kinds: egress (host, ports, methods, paths), preset (name: pip, cargo …), credential (name, host, …), dlp (rule, host), "
         "budget (usd, tokens: how much more), mount (path, to) and limit (name, value) from the next start on. "
         "A push that the git gate holds is before the operator already. "
         "Answers at once with a status: approved, denied, pending (then call await_decision), or unavailable.",

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import bot_bottle
 from bot_bottle.gates.egress.presets import PresetResult
+from bot_bottle.gates.egress.tools.apt import Apt
+from bot_bottle.gates.egress.tools.cargo import Cargo
 from bot_bottle.gates.egress.tools.forges import Github, Gitlab
 from bot_bottle.gates.egress.tools.go import Go
+from bot_bottle.gates.egress.tools.maven import Maven
 from bot_bottle.gates.egress.tools.npm import Npm
 from bot_bottle.gates.egress.tools.pip import Pip
 from bot_bottle.gates.egress.tools.settings import Registry, Settings, Tool
 from bot_bottle.host.run import run
 from bot_bottle.manifest.spec import Credential, FromCommand, Target
 
-TOOLS: tuple[type[Tool], ...] = (Pip, Npm, Go, Github, Gitlab)
+TOOLS: tuple[type[Tool], ...] = (Pip, Npm, Go, Cargo, Maven, Apt, Github, Gitlab)
 _PRINT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from bot_bottle.gates.egress.tools.registry import print_secret; print_secret()"
 )
@@ -33,7 +36,7 @@ def result(name: str, settings: Settings) -> PresetResult:
     credentials = [
         _credential(name, one, asked.credential_methods) for one in settings.registries if one.secret and one.scheme == "https"
     ]
-    return PresetResult(rules=tuple(rules), credentials=tuple(credentials), env=settings.env)
+    return PresetResult(rules=tuple(rules), credentials=tuple(credentials), env=settings.env, files=settings.files)
 
 
 def _credential(name: str, one: Registry, methods: tuple[str, ...]) -> Credential:

@@ -9,6 +9,7 @@ from bot_bottle.errors import BottleError
 from bot_bottle.host.run import Command, CouldNotRun, Run, plain_env
 from bot_bottle.manifest.names import canonical_host
 from bot_bottle.manifest.spec import Rule, Scheme
+from bot_bottle.plans.bottle import GuestFile
 from bot_bottle.record import dataclass, field
 
 DEFAULT_PORT: dict[str, int] = {"https": 443, "http": 80}
@@ -38,10 +39,11 @@ class Registry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """The registries, and the variables that make the tool inside use them."""
+    """The registries, and the variables and files of the home that make the tool inside use them."""
 
     registries: tuple[Registry, ...]
     env: tuple[tuple[str, str], ...] = ()
+    files: tuple[GuestFile, ...] = ()
 
     @property
     def has_secret(self) -> bool:
