@@ -15,7 +15,7 @@ from plans import HeldSockets, run_inside, shared_plan
 
 from bot_bottle.backends.base import RunningBottle
 from bot_bottle.backends.docker.backend import Docker
-from bot_bottle.backends.docker.client import run_words
+from bot_bottle.backends.docker.engine import container
 from bot_bottle.backends.docker.plan import DockerPlan
 from bot_bottle.bottles.contain import judge, questions
 from bot_bottle.host.addresses import own_addresses, resolvers
@@ -65,13 +65,11 @@ def test_probe_finds_no_hole(bottle: RunningBottle, plan: DockerPlan) -> None:
 
 
 def test_probe_finds_a_network_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(plan: DockerPlan) -> dict[str, Any]:  # Any: JSON
+        sealed = container(plan)
+        return sealed | {"NetworkDisabled": False, "HostConfig": sealed["HostConfig"] | {"NetworkMode": "bridge"}}
 
-    def opened(plan: DockerPlan) -> tuple[str, ...]:
-        sealed = run_words(plan)
-        at = sealed.index("--network") + 1
-        return (*sealed[:at], "bridge", *sealed[at + 1 :])
-
-    monkeypatch.setattr("bot_bottle.backends.docker.launch.run_words", opened)
+    monkeypatch.setattr("bot_bottle.backends.docker.engine.container", opened)
     plan = Docker().prepare(shared_plan(tmp_path / "one"))
     asked = [one for one in questions(plan) if one["try"] != "answers"]
     held = HeldSockets()

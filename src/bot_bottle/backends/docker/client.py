@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot_bottle.backends.docker.endpoint import docker_env
-from bot_bottle.backends.docker.plan import ContainerLimits, DockerPlan
-from bot_bottle.backends.first_process import BUILT_INSIDE
-from bot_bottle.backends.mounts import Bind, Memory
+from bot_bottle.backends.docker.plan import ContainerLimits
 from bot_bottle.errors import BottleError
 from bot_bottle.host.run import Command, Finished, Run, plain_env
 from bot_bottle.record import dataclass
@@ -111,31 +109,6 @@ def is_too_old(version: str) -> bool:
     return numbers is not None and int(numbers[1]) > 10 and (int(numbers[1]), int(numbers[2])) < OLDEST
 
 
-def run_words(plan: DockerPlan) -> tuple[str, ...]:
-    """The whole `docker run` of this plan. Pure."""
-    words = ["docker", *plan.docker, "run", "--rm", "--attach", "stderr", "--pull", "never", "--name", plan.container]
-    for name, value in plan.labels:
-        words += ["--label", f"{name}={value}"]
-    words += ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-    words += ["--read-only"] if plan.read_only else []
-    words += ["--ipc", "private", "--cgroupns", "private", "--restart", "no", "--log-driver", "none"]
-    words += ["--tmpfs", "/sys:ro,noexec,nosuid,nodev,size=64k"]  # sysfs tells of the host's hardware
-    words += ["--user", f"{plan.owner.uid}:{plan.owner.gid}", "--hostname", plan.hostname, "--workdir", "/"]
-    words += ["--shm-size", str(plan.shared_memory), "--no-healthcheck", "--stop-signal", "KILL"]
-    if plan.host_user_namespace:
-        words += ["--userns", "host"]
-    if plan.runtime is not None:
-        words += ["--runtime", plan.runtime]
-    words += limit_words(plan.container_limits)
-    for service in plan.services:
-        words += ["--add-host", f"{service.name}:127.0.0.1"]
-    for variable in PROXY_VARIABLES:
-        words += ["--env", f"{variable}="]
-    for mount in plan.mounts:
-        words += mount_words(mount)
-    return (*words, "--entrypoint", BUILT_INSIDE, plan.image_ref, f"{DOOR}/{DOOR_SOCKET}")
-
-
 def limit_words(limits: ContainerLimits) -> list[str]:
     """Memory without swap beyond it, processes, cores; no core dumps."""
     words = ["--ulimit", "core=0"]
@@ -146,22 +119,6 @@ def limit_words(limits: ContainerLimits) -> list[str]:
     if limits.cpus is not None:
         words += ["--cpus", f"{limits.cpus:g}"]
     return words
-
-
-def mount_words(mount: Bind | Memory) -> list[str]:
-    """One mount. What is read-only is so without what may be mounted below it, which older daemons would leave writable."""
-    match mount:
-        case Bind():
-            fields = ["type=bind", f"source={mount.host_path}", f"target={mount.guest_path}", "bind-propagation=rprivate"]
-            fields += [] if mount.writable else ["readonly", "bind-nonrecursive=true"]
-            return ["--mount", ",".join(quoted(field) for field in fields)]
-        case Memory():
-            return ["--tmpfs", f"{mount.guest_path}:rw,exec,nosuid,nodev,size={mount.size},mode=1777"]
-
-
-def quoted(field: str) -> str:
-    """A field as the CSV reader of `--mount` wants it (RFC 4180). Pure."""
-    return '"' + field.replace('"', '""') + '"' if re.search(r'[",\r\n]', field) else field
 
 
 STAGE_LABEL = "bot-bottle.stage"
@@ -197,8 +154,8 @@ def shown(text: str) -> str:
 START_IT = "Start it, or choose another with DOCKER_HOST or a docker context."
 BRING_IT = "Bring it with `docker pull`, or name another in the manifest's image section."
 
-NOISE = re.compile(r"^(See|Run) '|bind-nonrecursive is deprecated")
-"""Where to find help; and that newer clients have another word for what older ones do not know by that one."""
+NOISE = re.compile(r"^(See|Run) '")
+"""Where to find help."""
 
 
 def last_words(text: str) -> tuple[str, ...]:

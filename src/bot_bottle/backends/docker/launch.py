@@ -19,7 +19,6 @@ from bot_bottle.backends.docker.client import (
     DOOR_SOCKET,
     END_TIMEOUT_S,
     SERVICE_LABEL,
-    client_env,
     docker,
     explain,
     is_going,
@@ -27,21 +26,20 @@ from bot_bottle.backends.docker.client import (
     last_words,
     list_words,
     remove_words,
-    run_words,
 )
+from bot_bottle.backends.docker.engine import Container
 from bot_bottle.backends.docker.journal import Noted, note, noted, noted_by, strike
 from bot_bottle.backends.docker.plan import DockerPlan
 from bot_bottle.backends.placeholders import placed
 from bot_bottle.backends.portal import PortalBottle, take_sockets
 from bot_bottle.errors import BottleError
 from bot_bottle.guest import frames
-from bot_bottle.host.run import Finished, LongCommand, Process, run, spawn
+from bot_bottle.host.run import Finished, run
 from bot_bottle.host.sockets import bind_at
 from bot_bottle.plans.gate import GATE_PORTS
 
-LOG = "docker.log"
 START_TIMEOUT_S = 120.0
-"""From `docker run` to the portal's first word: 0.4 s, and much more on a busy machine."""
+"""From the question to the portal's first word: 0.4 s, and much more on a busy machine."""
 
 
 class FirstProcess:
@@ -82,13 +80,15 @@ def launch(plan: DockerPlan, link: BundleLink) -> Iterator[RunningBottle]:
         give_files(plan)
         listener = undo.enter_context(listening(plan))
         note(plan)
-        process = _start(plan)
-        undo.callback(_remove, plan, process)
-        control = _accept(plan, listener, process)
+        container = Container(plan)
+        undo.callback(container.close)
+        undo.callback(_remove, plan, container)
+        container.make()
+        control = _accept(plan, listener, container)
         undo.callback(control.close)
         first = FirstProcess(_first_process(control))
         undo.callback(first.close)
-        _begin(plan, control, link)
+        _begin(plan, control, link, container)
         if plan.services:
             undo.callback(remove, noted_by(plan), SERVICE_LABEL)
         yield DockerBottle(plan, control=control, process=first, alive=first.alive)
@@ -121,33 +121,21 @@ def listening(plan: DockerPlan) -> Iterator[socket.socket]:
             path.unlink(missing_ok=True)
 
 
-def _start(plan: DockerPlan) -> Process:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    log = os.open(plan.stage_dir / "backend" / LOG, flags, 0o600)
-    try:
-        return spawn(LongCommand(argv=run_words(plan), env=client_env(os.environ), stderr=log, new_session=True))
-    finally:
-        os.close(log)
-
-
-def _accept(plan: DockerPlan, listener: socket.socket, process: Process) -> socket.socket:
+def _accept(plan: DockerPlan, listener: socket.socket, container: Container) -> socket.socket:
     """The portal's connection; the door is shut behind it."""
-    ended = os.pidfd_open(process.pid)
-    try:
-        ready, _, _ = select.select([listener.fileno(), ended], [], [], START_TIMEOUT_S)
-    finally:
-        os.close(ended)
-    if listener.fileno() not in ready:
-        what = explain(_log_of(plan), image=plan.image_ref)
-        raise what if ready else BottleError("The container did not start in time.", facts=what.facts, next=what.next)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        waiting = [listener.fileno(), *(one.fileno() for one in container.questions())]
+        ready, _, _ = select.select(waiting, [], [], max(0.0, deadline - time.monotonic()))
+        if listener.fileno() in ready:
+            break
+        container.check()
+        if time.monotonic() > deadline:
+            raise BottleError("The container did not start in time.", facts=last_words(container.words())[-4:])
     control, _ = listener.accept()
     listener.close()
     (plan.door / DOOR_SOCKET).unlink(missing_ok=True)
     return control
-
-
-def _log_of(plan: DockerPlan) -> str:
-    return (plan.stage_dir / "backend" / LOG).read_text(errors="replace")[-4000:]
 
 
 def _first_process(control: socket.socket) -> int:
@@ -172,20 +160,19 @@ def settings_of(plan: DockerPlan) -> frames.Message:
     }
 
 
-def _begin(plan: DockerPlan, control: socket.socket, link: BundleLink) -> None:
+def _begin(plan: DockerPlan, control: socket.socket, link: BundleLink, container: Container) -> None:
     settings = settings_of(plan)
     try:
         frames.send(control, settings)
         take_sockets(control, tuple(name for name, _ in settings["gates"]), link)
     except (BottleError, OSError) as error:
-        words = last_words(_log_of(plan))[-4:]
+        words = last_words(container.words())[-4:]
         raise BottleError("The container could not be sealed.", facts=(str(error), *words)) from error
 
 
-def _remove(plan: DockerPlan, process: Process) -> None:
-    """The portal ended when its channel closed; `docker run --rm` ends once the daemon has removed the container."""
-    if process.wait(END_TIMEOUT_S / 2) != 0:
-        process.end()
+def _remove(plan: DockerPlan, container: Container) -> None:
+    """The portal ended when its channel closed, and the daemon removes the container then; where it does not say so, we do."""
+    if not container.is_removed(timeout_s=END_TIMEOUT_S / 2):
         remove(noted_by(plan))
     strike(plan.stage_dir)
 

@@ -44,11 +44,12 @@ class ServicePlan:
 class DockerPlan(BottlePlan):
     """A bottle in a container without a network, whose first process is our portal.
 
-    `docker` are the words of the docker command that name the daemon. `door` is the folder with the socket on which the portal
-    reaches its keeper.
+    `docker` are the words of the docker command that name the daemon, `socket` is where it answers. `door` is the folder with
+    the socket on which the portal reaches its keeper.
     """
 
     docker: tuple[str, ...]
+    socket: str
     container: str
     labels: tuple[tuple[str, str], ...]
     image_ref: str

@@ -46,6 +46,7 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
     return DockerPlan(
         **field_values(shared),
         docker=endpoint.words,
+        socket=endpoint.socket or "",
         container=container,
         labels=(("bot-bottle", shared.slug), (STAGE_LABEL, str(shared.stage_dir))),
         image_ref=image_ref(shared),

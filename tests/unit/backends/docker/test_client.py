@@ -1,6 +1,5 @@
 """Docker's command line, and what its answers mean."""
 
-import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +16,17 @@ from bot_bottle.backends.docker.client import (
     is_gone,
     is_too_old,
     last_words,
-    mount_words,
     read_info,
     refusal,
-    run_words,
     shown,
 )
 from bot_bottle.backends.docker.endpoint import Endpoint
 from bot_bottle.backends.docker.plan import DockerPlan, Owner
 from bot_bottle.backends.docker.prepare import container_name, groups, prepare, users
 from bot_bottle.backends.docker.survey import unfit
-from bot_bottle.backends.first_process import BUILT_INSIDE
-from bot_bottle.backends.mounts import Bind, Memory
+from bot_bottle.backends.mounts import Bind
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.run import Finished
-from bot_bottle.manifest.spec import Limits
 from bot_bottle.plans.image import DockerImage
 from bot_bottle.record import replace
 
@@ -56,80 +51,6 @@ def built(monkeypatch: pytest.MonkeyPatch) -> None:
 def plan(tmp_path: Path) -> DockerPlan:
     shared = replace(shared_plan(tmp_path / "one"), image=DockerImage(reference="sha256:abc", origin="base"))
     return prepare(shared, endpoint=HERE, daemon=DAEMON)
-
-
-def value_after(words: tuple[str, ...], option: str) -> str:
-    return words[words.index(option) + 1]
-
-
-def test_container_has_no_network_no_capabilities_and_no_new_privileges(plan: DockerPlan) -> None:
-    words = run_words(plan)
-    assert value_after(words, "--network") == "none"
-    assert value_after(words, "--cap-drop") == "ALL"
-    assert value_after(words, "--security-opt") == "no-new-privileges"
-    assert not {"--privileged", "--cap-add", "--device", "--publish", "-p", "--link", "--volume", "-v"} & set(words)
-
-
-def test_container_shares_no_namespace_that_docker_can_make(plan: DockerPlan) -> None:
-    words = run_words(plan)
-    assert (value_after(words, "--ipc"), value_after(words, "--cgroupns")) == ("private", "private")
-    assert not {"--pid", "--uts", "--userns"} & set(words)
-
-
-def test_daemon_is_named_explicitly_and_the_image_by_its_id(plan: DockerPlan) -> None:
-    words = run_words(plan)
-    assert words[:4] == ("docker", "--host", "unix:///run/d.sock", "run")
-    assert words[-4:-1] == ("--entrypoint", BUILT_INSIDE, "sha256:abc")
-    assert value_after(words, "--pull") == "never"
-
-
-def test_no_docker_socket_is_ever_mounted(plan: DockerPlan) -> None:
-    assert not [word for word in run_words(plan) if "docker.sock" in word]
-
-
-def test_proxies_of_dockers_own_settings_do_not_come_in(plan: DockerPlan) -> None:
-    words = run_words(plan)
-    assert "HTTPS_PROXY=" in words
-    assert "https_proxy=" in words
-
-
-def test_environment_of_the_bottle_is_not_in_the_containers(plan: DockerPlan) -> None:
-    assert not [word for word in run_words(plan) if "PLANNED" in word]
-
-
-def test_limits_are_the_daemons_and_swap_adds_no_memory(tmp_path: Path) -> None:
-    limits = Limits(cpus=1.5, memory=512 * 1024**2, pids=77)
-    shared = replace(shared_plan(tmp_path / "one", limits=limits), image=DockerImage(reference="i", origin="i"))
-    words = run_words(prepare(shared, endpoint=HERE, daemon=DAEMON))
-    assert value_after(words, "--memory") == value_after(words, "--memory-swap") == str(512 * 1024**2)
-    assert (value_after(words, "--cpus"), value_after(words, "--pids-limit")) == ("1.5", "77")
-
-
-def test_no_limit_is_no_word(tmp_path: Path) -> None:
-    shared = replace(
-        shared_plan(tmp_path / "one", limits=Limits(memory=None, pids=None)), image=DockerImage(reference="i", origin="i")
-    )
-    assert not {"--memory", "--pids-limit", "--cpus"} & set(run_words(prepare(shared, endpoint=HERE, daemon=DAEMON)))
-
-
-@pytest.mark.parametrize("path", ["/plain", "/with,comma", '/with"quote', "/two\nlines", "/a, b=c"])
-def test_any_path_stays_one_field_of_a_mount(path: str) -> None:
-    option, text = mount_words(Bind(host_path=Path(path), guest_path="/inside"))
-    assert option == "--mount"
-    assert (
-        list(csv.reader([text], strict=True))
-        == [["type=bind", f"source={path}", "target=/inside", "bind-propagation=rprivate", "readonly", "bind-nonrecursive=true"]]
-        or "\n" in path
-    )
-    assert f"source={path.replace(chr(34), chr(34) * 2)}" in text
-
-
-def test_writable_mounts_are_not_read_only() -> None:
-    assert "readonly" not in mount_words(Bind(host_path=Path("/a"), guest_path="/b", writable=True))[1]
-
-
-def test_memory_allows_no_devices_and_no_setuid() -> None:
-    assert mount_words(Memory(guest_path="/tmp", size=4096)) == ["--tmpfs", "/tmp:rw,exec,nosuid,nodev,size=4096,mode=1777"]
 
 
 def test_door_is_read_only_inside(plan: DockerPlan) -> None:
@@ -213,6 +134,10 @@ class Case:
         Case('Conflict. The container name "/x" is already in use by container "1"', "There is a container of this name."),
         Case("write /var/lib/docker/tmp/x: no space left on device", "The disk is full."),
         Case("unknown or invalid runtime name: kata", "The daemon does not have this runtime."),
+        Case(
+            "Cannot connect to the Docker daemon, or it does not answer any more.",
+            "The Docker daemon does not answer.",
+        ),
         Case("something new", "Docker could not make the bottle."),
     ],
     ids=lambda case: case.what,
@@ -247,5 +172,5 @@ def test_daemon_behind_the_network_is_refused() -> None:
 
 
 def test_words_that_say_nothing_are_left_out() -> None:
-    said = "level=warning msg=\"bind-nonrecursive is deprecated, use …\"\n\nportal: no door\nRun 'docker run --help' for more\n"
+    said = "\nportal: no door\nRun 'docker run --help' for more\n"
     assert last_words(said) == ("portal: no door",)
