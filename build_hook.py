@@ -1,6 +1,6 @@
 """Hatch's build hook: compiles the programs that run inside bottles into the wheel, for both machines, with PyPI's Zig compiler.
 
-An editable installation gets none: there the forwarder is compiled when a backend first needs it (backends/forwarder.py), and the
+An editable installation gets none: there the forwarder is compiled when a backend first needs it (backends/guest_programs.py), and the
 portal by scripts/build_guest.py.
 """
 
@@ -13,7 +13,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 TARGETS = {"x86_64": "x86_64-linux-musl", "aarch64": "aarch64-linux-musl"}
 FLAGS = ("-std=c11", "-Os", "-static", "-s", "-fstack-protector-strong", "-Wall", "-Wextra", "-Wno-sign-compare", "-Werror")
-"""As in backends/forwarder.py, which cannot be imported while nothing is installed; a test compares them."""
+"""As in backends/guest_programs.py, which cannot be imported while nothing is installed; a test compares them."""
 
 PROGRAMS = {
     "forwarder": ("forwarder/*.c", "forwarder/bin"),

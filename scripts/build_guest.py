@@ -8,7 +8,7 @@ It goes where the package looks for it on the way of every start (src/bot_bottle
 import sys
 
 from bot_bottle.backends.first_process import BUILT, built_portal
-from bot_bottle.backends.forwarder import compile_to
+from bot_bottle.backends.guest_programs import compile_to
 from bot_bottle.errors import CannotRunHere
 
 

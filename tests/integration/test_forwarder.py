@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from bot_bottle.backends import forwarder
+from bot_bottle.backends import guest_programs
 
 MOST_CONNECTIONS = 256
 
@@ -29,7 +29,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler is None:
         pytest.skip("there is no C compiler here")
     made = tmp_path_factory.mktemp("forwarder") / "forwarder"
-    subprocess.run([compiler, *forwarder.FLAGS, "-o", made, forwarder.SOURCE], check=True, capture_output=True, timeout=120)
+    subprocess.run([compiler, *guest_programs.FLAGS, "-o", made, guest_programs.SOURCE], check=True, capture_output=True, timeout=120)
     return made
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from boot import boot
 from disk import CACHE, HERE, ROOT
 
-from bot_bottle.backends.forwarder import forwarder_path, machine_path, portal_path, ready_program
+from bot_bottle.backends.guest_programs import forwarder_path, machine_path, portal_path, ready_program
 
 PARTS = ("src", "tests", "examples", "bench", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "unit", "integration", "kvm_host")

@@ -76,7 +76,7 @@ def specification(
 
 def first_words(plan: GvisorPlan) -> tuple[str, ...]:
     """The first process: the forwarder, which becomes the portal once it listens."""
-    relays = (f"{GATE_PORTS[gate]}={gate}" for gate in plan.gates)  # from the folder of the gates
+    relays = (f"{GATE_PORTS[gate]}={gate}" for gate in plan.gates_inside)  # from the folder of the gates
     return (FORWARDER, "--user", str(OWN_ID), *relays, "--", PORTAL, str(CONTROL))
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot_bottle.backends.base import BundleLink, RunningBottle
-from bot_bottle.backends.forwarder import ready_program
 from bot_bottle.backends.groups import in_groups
+from bot_bottle.backends.guest_programs import ready_program
 from bot_bottle.backends.gvisor.client import GUEST_ID, config, run_argv, shown_log
 from bot_bottle.backends.gvisor.plan import GvisorPlan
 from bot_bottle.backends.placeholders import placed
@@ -69,7 +69,7 @@ def gate_sockets(plan: GvisorPlan) -> Iterator[dict[str, socket.socket]]:
     """Listening Unix sockets in the folder that the bottle sees; ours are closed and the names gone afterwards."""
     with contextlib.ExitStack() as undo:
         listeners = {}
-        for gate in plan.gates:
+        for gate in plan.gates_inside:
             path = plan.folder / "own" / "gates" / gate
             listeners[gate] = undo.enter_context(listen(path))
             undo.callback(path.unlink, missing_ok=True)

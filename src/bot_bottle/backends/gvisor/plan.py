@@ -19,8 +19,8 @@ class GvisorPlan(BottlePlan):
     """A bottle whose every system call is served by gVisor's kernel, in user space, through `runsc run`.
 
     `container` is its name for runsc, unlike any other's on this machine. `root` is the folder that becomes `/`: one of ours
-    that holds mount points only, or an image's, written to in an overlay (`is_image`). `mounts` are made in order. `gates`
-    are the gates that have a socket. `portal` and `forwarder` are programs of ours that launch compiles where they are missing.
+    that holds mount points only, or an image's, written to in an overlay (`is_image`). `mounts` are made in order. `portal`
+    and `forwarder` are programs of ours that launch compiles where they are missing.
     """
 
     runsc: str
@@ -31,7 +31,6 @@ class GvisorPlan(BottlePlan):
     is_image: bool
     mounts: tuple[Mounted, ...]
     placeholders: tuple[Placeholder, ...]
-    gates: tuple[str, ...]
     portal: Path
     forwarder: Path
     limits: LimitPlan

@@ -7,7 +7,7 @@ from zlib import crc32
 
 from bot_bottle.backends.cgroups import Group, usable_groups
 from bot_bottle.backends.etc import generated, hostname_for
-from bot_bottle.backends.forwarder import forwarder_path, portal_path
+from bot_bottle.backends.guest_programs import forwarder_path, portal_path
 from bot_bottle.backends.gvisor.layout import fill_own, make_mount_points, missing_places, mounts_of
 from bot_bottle.backends.gvisor.plan import GvisorPlan
 from bot_bottle.backends.gvisor.survey import find_runsc
@@ -56,7 +56,6 @@ def prepare(shared: BottlePlan) -> GvisorPlan:
         is_image=is_image,
         mounts=mounts,
         placeholders=(*protection.placeholders, *places),
-        gates=shared.gates_inside,
         portal=portal_path(),
         forwarder=forwarder_path(),
         limits=limits,

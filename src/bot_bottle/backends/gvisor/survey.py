@@ -8,7 +8,7 @@ from typing import Any
 
 from bot_bottle.backends.base import Unusable, Usable
 from bot_bottle.backends.cgroups import usable_groups
-from bot_bottle.backends.forwarder import portal_path, why_no_programs
+from bot_bottle.backends.guest_programs import portal_path, why_no_programs
 from bot_bottle.backends.gvisor.client import OLDEST, release_of
 from bot_bottle.backends.gvisor.trial import try_out
 from bot_bottle.errors import BottleError

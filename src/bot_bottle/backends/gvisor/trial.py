@@ -7,7 +7,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from bot_bottle.backends.forwarder import portal_path, ready_program
+from bot_bottle.backends.guest_programs import portal_path, ready_program
 from bot_bottle.backends.gvisor.client import GUEST_ID, shown_log, trial_argv, trial_config
 from bot_bottle.backends.portal import receive
 from bot_bottle.errors import BottleError

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bot_bottle.backends.base import Backend, BundleLink, RunningBottle, Unusable, Usable
-from bot_bottle.backends.forwarder import why_no_programs
+from bot_bottle.backends.guest_programs import why_no_programs
 from bot_bottle.backends.smolmachines.engine import Engine, find_engine
 from bot_bottle.backends.smolmachines.image import find_image
 from bot_bottle.backends.smolmachines.journal import noted, strike

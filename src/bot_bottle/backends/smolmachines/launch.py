@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 
 from bot_bottle.backends.base import BundleLink, RunningBottle
-from bot_bottle.backends.forwarder import forwarder_path, machine_path, ready_program
+from bot_bottle.backends.guest_programs import forwarder_path, machine_path, ready_program
 from bot_bottle.backends.placeholders import placed
 from bot_bottle.backends.smolmachines.artifact import ready_artifact
 from bot_bottle.backends.smolmachines.client import (

@@ -308,6 +308,15 @@ static int is_own(int descriptor) {
     return descriptor == poller;
 }
 
+/* All that it inherited but does not need: in as few calls as there are gaps, for each costs much on another kernel. */
+static void close_others(int ready) {
+    for (int from = 3, kept; from < MOST_INHERITED; from = kept + 1) {
+        for (kept = from; kept < MOST_INHERITED && kept != ready && !is_own(kept); kept++) {}
+        if (kept > from && syscall(SYS_close_range, (unsigned)from, (unsigned)(kept - 1), 0u))
+            for (int descriptor = from; descriptor < kept; descriptor++) close(descriptor);
+    }
+}
+
 /* The relaying child of a first process: an orphan, so that the command never hears of its end (SIGCHLD). */
 static int is_relay(int ready, int user) {
     int is_first = getpid() == 1; /* who adopts every orphan anyway */
@@ -325,8 +334,7 @@ static int is_relay(int ready, int user) {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing < 0) nothing = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     for (int standard = 0; standard < 3; standard++) dup2(nothing, standard); /* the command's, who may wait for their end */
-    for (int descriptor = 3; descriptor < MOST_INHERITED; descriptor++)
-        if (descriptor != ready && !is_own(descriptor)) close(descriptor);
+    close_others(ready);
     return 1;
 }
 

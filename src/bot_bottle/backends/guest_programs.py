@@ -5,14 +5,11 @@ cache, with the machine's own C compiler where that can link statically, else wi
 only look; `ready_program` may compile.
 """
 
-import hashlib
-import importlib.util
 import os
-import platform
 import shutil
 import sys
-import tempfile
 from pathlib import Path
+from zlib import adler32, crc32
 
 from bot_bottle import guest
 from bot_bottle.backends.first_process import built_portal
@@ -49,20 +46,18 @@ def portal_path() -> Path:
 
 def program_path(name: str, machine: str | None = None, *, guest: Path | None) -> Path:
     """Below `guest` when the package brought it there; otherwise in the cache, under a digest of its sources."""
-    machine = machine or platform.machine()
+    machine = machine or os.uname().machine
     if machine not in TARGETS:
         raise CannotRunHere(f"There is no guest {name} for {machine}.", next="Use the namespaces backend.")
     place = PROGRAMS[name][1]
     packaged = (guest or GUEST) / place / f"{name}-{machine}"
     if guest is not None and packaged.exists():
         return packaged
-    digest = hashlib.sha256(" ".join(FLAGS).encode())
-    for source in sources_of(name, guest=guest or GUEST):
-        digest.update(source.read_bytes())
-    for folder in sorted({one.parent for one in sources_of(name, guest=guest or GUEST)}):
-        for header in sorted(folder.glob("*.h")):
-            digest.update(header.read_bytes())
-    return cache_dir() / "guest" / digest.hexdigest()[:16] / f"{name}-{machine}"
+    sources = sources_of(name, guest=guest or GUEST)
+    headers = [header for folder in sorted({one.parent for one in sources}) for header in sorted(folder.glob("*.h"))]
+    text = b"".join((" ".join(FLAGS).encode(), *(source.read_bytes() for source in (*sources, *headers))))
+    # against a forgotten compilation, not against an enemy; importing hashlib would take a start 8 ms
+    return cache_dir() / "guest" / f"{crc32(text):08x}{adler32(text):08x}" / f"{name}-{machine}"
 
 
 def sources_of(name: str, *, guest: Path) -> tuple[Path, ...]:
@@ -77,7 +72,7 @@ def machine_path() -> Path:
 
 def why_no_programs() -> str | None:
     """Why there will be no programs for the inside here, None when they are there or can be compiled."""
-    if (forwarder_path().exists() and portal_path().exists()) or compilers(platform.machine()):
+    if (forwarder_path().exists() and portal_path().exists()) or compilers(os.uname().machine):
         return None
     return "The programs for inside a bottle are not compiled yet in this checkout, and there is no C compiler here."
 
@@ -91,7 +86,7 @@ def ready_program(path: Path, *, machine: str | None = None, run: Run = run) -> 
 
 def compile_to(path: Path, *, machine: str | None = None, run: Run = run) -> None:
     """Compile the program that this path names, in place of what is there. CannotRunHere when that cannot be done."""
-    machine = machine or platform.machine()
+    machine = machine or os.uname().machine
     name = path.name.partition("-")[0]
     commands = compilers(machine)
     if not commands:
@@ -99,6 +94,8 @@ def compile_to(path: Path, *, machine: str | None = None, run: Run = run) -> Non
             f"The guest {name} has to be compiled once, and there is no C compiler here.",
             next=f"Install one: {sys.executable} -m pip install ziglang",
         )
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
@@ -118,7 +115,9 @@ def compile_to(path: Path, *, machine: str | None = None, run: Run = run) -> Non
 
 def compilers(machine: str) -> tuple[tuple[str, ...], ...]:
     """The first words of the commands to try: this machine's compilers, which may lack a static C library, then Zig."""
+    import importlib.util
+
     found = tuple((path,) for name in ("musl-gcc", "cc", "clang") if (path := shutil.which(name)))
     zig = (sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[machine])
     has_zig = importlib.util.find_spec("ziglang") is not None
-    return (*(found if machine == platform.machine() else ()), *((zig,) if has_zig else ()))
+    return (*(found if machine == os.uname().machine else ()), *((zig,) if has_zig else ()))

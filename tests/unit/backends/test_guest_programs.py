@@ -1,11 +1,11 @@
-"""Where the guest forwarder is looked for, and how it is compiled."""
+"""Where the programs for inside are looked for, and how it is compiled."""
 
 import ast
 from pathlib import Path
 
 import pytest
 
-from bot_bottle.backends import forwarder
+from bot_bottle.backends import guest_programs
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.run import Command, Finished
 
@@ -16,7 +16,7 @@ def test_a_packaged_program_wins(tmp_path: Path) -> None:
     packaged = tmp_path / "forwarder" / "bin" / "forwarder-aarch64"
     packaged.parent.mkdir(parents=True)
     packaged.touch()
-    assert forwarder.forwarder_path("aarch64", guest=tmp_path) == packaged
+    assert guest_programs.forwarder_path("aarch64", guest=tmp_path) == packaged
 
 
 def test_without_one_it_is_in_the_cache_under_a_digest_of_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,15 +24,15 @@ def test_without_one_it_is_in_the_cache_under_a_digest_of_its_source(tmp_path: P
     source = tmp_path / "forwarder" / "forwarder.c"
     source.parent.mkdir()
     source.write_text("int main(void) { return 0; }\n")
-    first = forwarder.forwarder_path("x86_64", guest=tmp_path)
+    first = guest_programs.forwarder_path("x86_64", guest=tmp_path)
     assert first.is_relative_to(tmp_path / "cache" / "bot-bottle" / "guest")
     source.write_text("int main(void) { return 1; }\n")
-    assert forwarder.forwarder_path("x86_64", guest=tmp_path) != first
+    assert guest_programs.forwarder_path("x86_64", guest=tmp_path) != first
 
 
 def test_other_machines_have_none() -> None:
     with pytest.raises(CannotRunHere):
-        forwarder.forwarder_path("riscv64")
+        guest_programs.forwarder_path("riscv64")
 
 
 def test_a_program_that_is_there_is_not_compiled_again(tmp_path: Path) -> None:
@@ -42,22 +42,22 @@ def test_a_program_that_is_there_is_not_compiled_again(tmp_path: Path) -> None:
     def never(command: Command) -> Finished:
         raise AssertionError(command)
 
-    assert forwarder.ready_program(path, run=never) == path
+    assert guest_programs.ready_program(path, run=never) == path
 
 
 def test_a_program_that_does_not_compile_says_why_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarder, "compilers", lambda machine: (("cc",),))
+    monkeypatch.setattr(guest_programs, "compilers", lambda machine: (("cc",),))
     path = tmp_path / "cache" / "forwarder-x86_64"
     with pytest.raises(CannotRunHere) as caught:
-        forwarder.ready_program(path, run=lambda command: Finished(code=1, stdout=b"", stderr=b"no \x1b[1mlibc.a\n"))
+        guest_programs.ready_program(path, run=lambda command: Finished(code=1, stdout=b"", stderr=b"no \x1b[1mlibc.a\n"))
     assert caught.value.facts == ("no \\x1b[1mlibc.a",)
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_program_without_any_compiler_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarder, "compilers", lambda machine: ())
+    monkeypatch.setattr(guest_programs, "compilers", lambda machine: ())
     with pytest.raises(CannotRunHere) as caught:
-        forwarder.ready_program(tmp_path / "forwarder-x86_64")
+        guest_programs.ready_program(tmp_path / "forwarder-x86_64")
     assert "ziglang" in caught.value.next
 
 
@@ -69,4 +69,4 @@ def test_wheel_and_checkout_compile_alike() -> None:
         for node in hook.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    assert (said["TARGETS"], said["FLAGS"]) == (forwarder.TARGETS, forwarder.FLAGS)
+    assert (said["TARGETS"], said["FLAGS"]) == (guest_programs.TARGETS, guest_programs.FLAGS)
