@@ -29,7 +29,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler is None:
         pytest.skip("there is no C compiler here")
     made = tmp_path_factory.mktemp("forwarder") / "forwarder"
-    subprocess.run([compiler, *guest_programs.FLAGS, "-o", made, guest_programs.SOURCE], check=True, capture_output=True, timeout=120)
+    words = [compiler, *guest_programs.FLAGS, "-o", str(made), str(guest_programs.SOURCE)]
+    subprocess.run(words, check=True, capture_output=True, timeout=120)
     return made
 
 

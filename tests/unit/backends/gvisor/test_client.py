@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plans import shared_plan
+from plans import NoGate, shared_plan
 
 from bot_bottle.backends.gvisor.client import config, flags, release_of, run_argv, shown_log, trial_config
 from bot_bottle.backends.gvisor.plan import GvisorPlan
@@ -37,7 +37,7 @@ def plan(tmp_path: Path, **changes: Any) -> GvisorPlan:  # Any: the fields diffe
             Bind(host_path=Path("/stage/workspace"), guest_path="/work/project", writable=True),
         ),
         "placeholders": (),
-        "gates": ("egress", "git-gate"),
+        "git_gate_plan": NoGate(gate="git-gate"),
         "portal": Path("/cache/portal-x86_64"),
         "forwarder": Path("/cache/forwarder-x86_64"),
         "limits": LimitPlan(),
