@@ -1,7 +1,7 @@
 """Hatch's build hook: compiles the programs that run inside bottles into the wheel, for both machines, with PyPI's Zig compiler.
 
-An editable installation gets none: there the forwarder is compiled when a backend first needs it (backends/guest_programs.py), and the
-portal by scripts/build_guest.py.
+An editable installation gets none: there the forwarder is compiled when a backend first needs it
+(backends/guest_programs.py), and the portal by scripts/build_guest.py.
 """
 
 import subprocess
