@@ -69,6 +69,12 @@ class NoSuchBottle(BottleError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class TimedOut(BottleError):
+    """A command in a bottle took longer than its caller would wait; it was ended."""
+
+    exit_code = ExitCode.TIME_LIMIT
+
+
 class Refused(BottleError):
     """A strict parser does not accept this text; `what` is the reason, a sentence that is safe to show."""
 

@@ -1,5 +1,7 @@
 """`shell`: no agent at all, the operator's own command or a login shell, under the same seal."""
 
+from signal import SIGHUP
+
 from bot_bottle.agents.base import Installed, Provisioning
 from bot_bottle.agents.built_in import BuiltIn
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
@@ -16,5 +18,9 @@ class Shell(BuiltIn):
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The command itself."""
-        command = asked.spec.args or LOGIN_SHELL
-        return AgentProvision(provider=self.name, version="", command=command, prompt_mode=PromptMode.NONE)
+        if asked.spec.args:
+            return AgentProvision(provider=self.name, version="", command=asked.spec.args, prompt_mode=PromptMode.NONE)
+        # an interactive shell ignores SIGTERM, and ends when its terminal hangs up (bash(1), SIGNALS)
+        return AgentProvision(
+            provider=self.name, version="", command=LOGIN_SHELL, prompt_mode=PromptMode.NONE, stop_signal=int(SIGHUP)
+        )

@@ -1,4 +1,4 @@
-"""Runs one more command inside a running bottle, on this process's own streams or on its terminal."""
+"""Runs one more command inside a running bottle: on this process's own streams, on its terminal, or on pipes of the caller's."""
 
 import os
 import socket
@@ -13,24 +13,37 @@ from bot_bottle.guest import frames
 from bot_bottle.guest.frames import Message
 from bot_bottle.host import paths
 
+Env = tuple[tuple[str, str], ...]
 
-def exec_in(
-    slug: str, command: tuple[str, ...], *, terminal: TtySize | None, env: tuple[tuple[str, str], ...], cwd: str | None
-) -> Exited:
+
+def exec_in(slug: str, command: tuple[str, ...], *, terminal: TtySize | None, env: Env, cwd: str | None) -> Exited:
     """Run it to its end and return its exit code."""
-    channel = connect(read_status(slug), paths.bottle_dir(slug))
-    hello: Message = {"op": "exec", "argv": list(command), "env": [list(pair) for pair in env], "cwd": cwd}
     if terminal is not None:
-        ended = Attachment(channel, hello, detachable=False).run()
+        channel = connect(read_status(slug), paths.bottle_dir(slug))
+        ended = Attachment(channel, _hello(command, env, cwd), detachable=False).run()
         return ended if isinstance(ended, Exited) else Exited(code=129)
-    return _on_streams(channel, hello)
-
-
-def _on_streams(channel: socket.socket, hello: Message) -> Exited:
-    inner, outer = pipes()
-    frames.send(channel, hello, (inner.stdin, inner.stdout, inner.stderr))
-    for descriptor in (inner.stdin, inner.stdout, inner.stderr):
-        os.close(descriptor)
+    channel, outer = open_streams(slug, command, env=env, cwd=cwd)
     own = Streams(stdin=sys.stdin.fileno(), stdout=sys.stdout.fileno(), stderr=sys.stderr.fileno())
-    ended = Relay(channel, outer, own=own).run()
-    return Exited(code=int(ended.get("code", 1)), why=str(ended.get("why", "")))
+    last = Relay(channel, outer, own=own).run()
+    return Exited(code=int(last.get("code", 1)), why=str(last.get("why", "")))
+
+
+def open_streams(slug: str, command: tuple[str, ...], *, env: Env, cwd: str | None) -> tuple[socket.socket, Streams]:
+    """Ask for the command: the keeper's channel, which tells its end, and our ends of its streams; the caller's to close."""
+    channel = connect(read_status(slug), paths.bottle_dir(slug))
+    inner, outer = pipes()
+    try:
+        frames.send(channel, _hello(command, env, cwd), (inner.stdin, inner.stdout, inner.stderr))
+    except BaseException:
+        channel.close()
+        for descriptor in (outer.stdin, outer.stdout, outer.stderr):
+            os.close(descriptor)
+        raise
+    finally:
+        for descriptor in (inner.stdin, inner.stdout, inner.stderr):
+            os.close(descriptor)
+    return channel, outer
+
+
+def _hello(command: tuple[str, ...], env: Env, cwd: str | None) -> Message:
+    return {"op": "exec", "argv": list(command), "env": [list(pair) for pair in env], "cwd": cwd}

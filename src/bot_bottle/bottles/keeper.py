@@ -34,7 +34,7 @@ from bot_bottle.plans.show import plan_json
 from bot_bottle.record import dataclass, replace
 
 GRACE_S = 5.0
-"""Between SIGTERM and the end of a bottle that is told to stop."""
+"""Between the signal that asks the agent to end, and the end of a bottle that is told to stop."""
 
 PROBE_TIMEOUT_S = 15.0
 TICK_S = 1.0
@@ -377,14 +377,15 @@ class Keeper:
         self._stoppers.append(peer)
         self._kill_at = time.monotonic() + min(float(grace), 3600.0)
         if self._main is not None:
-            self._main.child.signal(signal.SIGTERM)
+            self._main.child.signal(self._plan.agent_provision.stop_signal)
 
     def _close_sessions(self) -> None:
         """Before the bottle is undone: tell who still watches that it ends."""
         code, why = self._ending or (int(ExitCode.FAILED), "")
-        for session in self._sessions:
+        killed = {"type": "exited", "code": 128 + signal.SIGKILL, "why": why or "the bottle ended"}
+        for session in self._sessions:  # a command beside the agent was cut off, whatever the agent's own code is
             for peer in session.peers:
-                peer.send({"type": "exited", "code": code, "why": why})
+                peer.send({"type": "exited", "code": code, "why": why} if session is self._main else killed)
 
     def _record(self, state: State, code: int, why: str) -> None:
         self._status = replace(self._status, state=state, ended=time.time(), exit_code=code, why=why, keeper_pid=None)

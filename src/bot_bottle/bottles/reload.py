@@ -127,7 +127,8 @@ def sources_from(row: Mapping[str, Any]) -> Sources:  # Any: JSON
     said: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in typed.items()}  # Any: JSON
     said |= {name: Path(typed[name]) for name in ("workspace", "prompt_file") if typed[name] is not None}
     manifest = Path(row["manifest"]) if row["manifest"] is not None else None
-    return Sources(cwd=Path(row["cwd"]), manifest=manifest, overrides=Overrides(**said), search=bool(row["search"]))
+    overrides, search = Overrides(**said), bool(row["search"])
+    return Sources(cwd=Path(row["cwd"]), manifest=manifest, overrides=overrides, search=search, text=row.get("text"))
 
 
 def _texts(plan: EgressPlan) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ them must not read markup in them. A bottle that does not answer is shown by wha
 
 import json
 import time
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -179,15 +180,15 @@ def cost_of(row: dict[str, Any]) -> Cost:  # Any: JSON
     return Cost(usd=float(row["usd"]), tokens=int(row["tokens"]), usd_limit=budget["usd"], tokens_limit=budget["tokens"])
 
 
-def decisions(events: Iterable[Event]) -> tuple[Decision, ...]:
+def decisions(events: Iterable[Event], *, most: int = LATEST) -> tuple[Decision, ...]:
     """The latest decisions, oldest first."""
-    found = [_decision(event) for event in events if event.get("event") == "decision"]
-    return tuple(found[-LATEST:])
+    found = deque((event for event in events if event.get("event") == "decision"), maxlen=most)
+    return tuple(_decision(event) for event in found)
 
 
-def decisions_on_disk(slug: str) -> tuple[Decision, ...]:
-    """The same for a bottle that has ended, from its log. Reads all of it."""
-    return decisions(read_events(paths.bottle_dir(slug) / "events.jsonl"))
+def decisions_on_disk(slug: str, *, most: int = LATEST) -> tuple[Decision, ...]:
+    """The same from a bottle's log, also of one that has ended. Reads all of it."""
+    return decisions(read_events(paths.bottle_dir(slug) / "events.jsonl"), most=most)
 
 
 def preflight_of(slug: str) -> tuple[tuple[str, str, str], ...]:

@@ -6,7 +6,7 @@ import time
 
 from bot_bottle.bottles.attach import connect
 from bot_bottle.bottles.status import is_kept, read_status
-from bot_bottle.errors import BadUsage, BottleError
+from bot_bottle.errors import BadUsage, TimedOut
 from bot_bottle.guest import frames
 from bot_bottle.host import paths
 
@@ -38,10 +38,10 @@ def _end_keeper(slug: str, pid: int | None) -> None:
             return
 
 
-def wait_ended(slug: str, *, timeout_s: float) -> None:
-    """Return once no keeper holds the bottle. BottleError after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
+def wait_ended(slug: str, *, timeout_s: float | None) -> None:
+    """Return once no keeper holds the bottle. TimedOut after `timeout_s`."""
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
     while is_kept(slug):
-        if time.monotonic() > deadline:
-            raise BottleError(f"The bottle {slug} did not end within {timeout_s:g} s.", next=f"`bot-bottle inspect {slug}`")
+        if deadline is not None and time.monotonic() > deadline:
+            raise TimedOut(f"The bottle {slug} did not end within {timeout_s:g} s.", next=f"`bot-bottle inspect {slug}`")
         time.sleep(0.02)

@@ -8,8 +8,7 @@ import time
 
 import click
 
-from bot_bottle.bottles import land as landing
-from bot_bottle.bottles import listing, pushed
+from bot_bottle.bottles import listing, pushed, results
 from bot_bottle.bottles.attach import Attachment, Detached, connect, terminal_size
 from bot_bottle.bottles.branches import How
 from bot_bottle.bottles.events import read_events, tally
@@ -208,8 +207,7 @@ def diff(slug: str) -> None:
     """Show a unified diff between your folder and the bottle's copy. Git's own files are left out."""
     styled = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     colours = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
-    status = read_status(slug)
-    for line in pushed.diff(status) if status.mode == "clone" else landing.diff(slug):
+    for line in results.diff(slug):
         colour = colours.get(line[:1], "") if styled else ""
         click.echo(f"{colour}{line}\x1b[0m" if colour else line)
 
@@ -239,18 +237,13 @@ def land(slug: str, only: tuple[str, ...], how: How) -> None:
     (.vscode, .claude, .envrc and such), are taken only when named. From a bottle in mode clone its branch is taken into the one
     that you have checked out.
     """
-    status = read_status(slug)
-    if status.mode == "clone":
-        both = pushed.land(status, named=only, how=how)
-        for one in both.taken:
-            what = f"{one.commits} commits" if one.commits else "nothing that you do not have"
-            click.echo(f"{how:8} {plain(one.branch.name)} ({what})")
-        done = both.files
-    else:
-        done = landing.land(slug, named=only)
-    for change in done.landed:
+    done = results.land(slug, named=only, how=how)
+    for one in done.taken:
+        what = f"{one.commits} commits" if one.commits else "nothing that you do not have"
+        click.echo(f"{how:8} {plain(one.branch.name)} ({what})")
+    for change in done.files.landed:
         click.echo(f"{change.kind:8} {plain(change.path)}")
-    for change, reason in done.left_out:
+    for change, reason in done.files.left_out:
         click.echo(f"left out {plain(change.path)} ({reason}; name it to take it)", err=True)
 
 

@@ -27,7 +27,18 @@ def _start(**options: Any) -> int:  # Any: click passes exactly the arguments of
     return run_bottle(**options)
 
 
-run = click.Command(
+class Run(click.Command):
+    """What follows -- goes to the agent, also where the manifest names the agent."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, up to the first --."""
+        end = args.index("--") if "--" in args else len(args)
+        left = super().parse_args(ctx, args[:end])
+        ctx.params["args"] = (*(ctx.params.get("args") or ()), *args[end + 1 :])
+        return left
+
+
+run = Run(
     "run",
     params=[
         click.Argument(["agent"], required=False),

@@ -29,7 +29,12 @@ def _option(*spellings: str, fills: str, takes: Literal["nothing", "text", "text
 
 OPTIONS = (
     _option(
-        "-f", "--file", fills="manifest", takes="path", metavar="FILE", help="The manifest; naming it is your own act of trust."
+        "-f",
+        "--file",
+        fills="manifest",
+        takes="path",
+        metavar="FILE",
+        help="The manifest; naming it is your own act of trust. - reads standard input, with --detach or --dry-run.",
     ),
     _option("--no-manifest", fills="no_manifest", takes="nothing", help="Do not look for a manifest."),
     _option(
@@ -80,7 +85,9 @@ OPTIONS = (
     _option("--prompt-file", fills="prompt_file", takes="path", metavar="FILE", help="The same, from a file."),
     _option("-d", "--detach", fills="detach", takes="nothing", help="Start it in the background, and print its name."),
     _option("--dry-run", fills="dry_run", takes="nothing", help="Show the plan and start nothing."),
-    _option("--json", fills="as_json", takes="nothing", help="The plan (--dry-run) or the name (--detach) as JSON."),
+    _option(
+        "--json", fills="as_json", takes="nothing", help="The plan (--dry-run) or the name (--detach) as JSON; an error, too."
+    ),
     _option("--confirm", fills="confirm", takes="nothing", help="Show the plan and start only after a line that says yes."),
     _option("-q", "--quiet", fills="quiet", takes="nothing", help="No notices on standard error."),
 )
@@ -92,11 +99,12 @@ def quick(words: Sequence[str]) -> dict[str, Any] | None:  # Any: the arguments 
     """The arguments of `run_bottle`, or None where click should look."""
     values: dict[str, Any] = {option.fills: _nothing(option) for option in OPTIONS}
     named: list[str] = []
+    passed: list[str] = []
     left = list(words)
     while left:
         word = left.pop(0)
         if word == "--":
-            named += left
+            passed = left
             break
         if not word.startswith("-") or word == "-":
             named.append(word)
@@ -112,7 +120,7 @@ def quick(words: Sequence[str]) -> dict[str, Any] | None:  # Any: the arguments 
         if option.choices and value not in option.choices:
             return None
         _fill(values, option, value)
-    return values | {"agent": named[0] if named else None, "args": tuple(named[1:])}
+    return values | {"agent": named[0] if named else None, "args": (*named[1:], *passed)}
 
 
 def _nothing(option: Option) -> object:

@@ -63,7 +63,7 @@ class BeginScreen(ModalScreen[None]):
         if not folder.is_dir():
             self.app.tell(f"{folder} is no folder.")
             return
-        wanted = Wanted(folder=folder, agent=self._chosen("#agent"), mode=self._chosen("#mode"), args=args)
+        wanted = Wanted(folder=folder, workspace=folder, agent=self._chosen("#agent"), mode=self._chosen("#mode"), args=args)
         self.app.switch_screen(PreflightScreen(wanted))
 
     def _chosen(self, selector: str) -> str:

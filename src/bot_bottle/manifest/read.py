@@ -9,7 +9,7 @@ from pathlib import Path
 from bot_bottle.errors import BadManifest, Declined
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.available import AVAILABLE, Available
-from bot_bottle.manifest.find import Source, find_manifest, find_policy, read_found, read_named
+from bot_bottle.manifest.find import MANIFEST_NAME, Source, find_manifest, find_policy, read_found, read_named
 from bot_bottle.manifest.host_paths import refuse_own_folders
 from bot_bottle.manifest.layer import Layer, add, add_typed, check_whole, start_from
 from bot_bottle.manifest.mistakes import Mistake, Place, Wrong, mistake, refuse
@@ -22,14 +22,21 @@ from bot_bottle.record import dataclass, field, replace
 class Sources:
     """Where a bottle's wishes come from.
 
-    `cwd` is the folder the operator stands in; `manifest` is what `-f` names, relative to it. Without `-f` the workspace is
-    searched for `bottle.yaml`, unless `search` is false.
+    `cwd` is the folder the operator stands in; `manifest` is what `-f` names, relative to it. `text` is a manifest that lies in
+    no file; its relative paths start at `cwd`. Without either the workspace is searched for `bottle.yaml`, unless `search` is
+    false.
     """
 
     cwd: Path
     manifest: Path | None = None
     overrides: Overrides = field(default_factory=Overrides)
     search: bool = True
+    text: str | None = None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the operator gave the manifest, which is an act of trust; one that was found is judged."""
+        return self.manifest is not None or self.text is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,13 +74,14 @@ def load(sources: Sources, *, available: Available = AVAILABLE) -> Loaded:
         raise refuse(mistakes, what=_has_mistakes([policy_file, source]))
     policy = add(start, policy_said) if policy_said else start
     notices: tuple[str, ...] = ()
-    if source is not None and said is not None and sources.manifest is None:
+    if source is not None and said is not None and not sources.is_named:
         notices = _judge(Checked(source=source, said=said, policy=policy), typed)
     layers = [layer for layer in (policy_said, said) if layer is not None]
-    files = [one.path.resolve() for one in (policy_file, source) if one is not None]
+    read = (policy_file, source if sources.text is None else None)
+    files = [one.path.resolve() for one in read if one is not None]
     files += [path for layer in layers for path, _ in layer.reads]
     spec = replace(_whole(start, layers, typed, []), read_from=tuple(dict.fromkeys(files)))
-    return Loaded(spec=spec, notices=notices, manifest=source.path if source else None)
+    return Loaded(spec=spec, notices=notices, manifest=source.path if source and sources.text is None else None)
 
 
 def check(path: Path, *, available: Available = AVAILABLE) -> Checked:
@@ -89,6 +97,8 @@ def check(path: Path, *, available: Available = AVAILABLE) -> Checked:
 
 
 def _source(sources: Sources, workspace: Path) -> Source | None:
+    if sources.text is not None:
+        return Source(path=sources.cwd.resolve() / MANIFEST_NAME, label="the manifest", content=sources.text.encode())
     if sources.manifest is not None:
         return read_named(sources.cwd.resolve() / sources.manifest.expanduser())
     found = find_manifest(workspace, home=Path.home().resolve()) if sources.search else None
@@ -163,7 +173,8 @@ def _check_start(workspace: Path) -> list[Mistake]:
 
 def _has_mistakes(sources: Sequence[Source | None]) -> str:
     names = [source.label for source in sources if source is not None]
-    return f"{' or '.join(names)} has mistakes." if names else "The command line has mistakes."
+    named = " or ".join(names) or "the command line"
+    return f"{named.replace('the ', 'The ', 1) if named.startswith('the ') else named} has mistakes."
 
 
 __all__ = ["BadManifest", "Checked", "Loaded", "Overrides", "Sources", "check", "load"]

@@ -2,6 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
+from signal import SIGTERM
 
 from bot_bottle.manifest.spec import BottleSpec, Mount
 from bot_bottle.plans.gate import GATE_PORTS, GatePlan, Line
@@ -39,7 +40,8 @@ class AgentProvision:
 
     `command` is what runs when the bottle starts, guest paths only. `env` is added to the bottle's environment; values are
     plain or inert placeholders. `mounts` are the agent's read-only program folders. `held_files` pairs names of settings in the
-    workspace with a content: what holds such a name in a shared workspace must be a file for this agent.
+    workspace with a content: what holds such a name in a shared workspace must be a file for this agent. `stop_signal` asks the
+    agent to end.
     """
 
     provider: str
@@ -51,6 +53,7 @@ class AgentProvision:
     mounts: tuple[Mount, ...] = ()
     notes: tuple[Line, ...] = ()
     held_files: tuple[tuple[str, str], ...] = ()
+    stop_signal: int = int(SIGTERM)
     dockerfile_path: Path | None = None
 
 

@@ -31,7 +31,12 @@ HELD = json.loads(json.dumps(to_json(spec())))
 
 def test_sources_written_and_read_again_are_the_same() -> None:
     overrides = Overrides(agent="codex", workspace=Path("/w"), allow=("a.example.com",), args=("-x",), prompt_file=Path("p"))
-    for sources in (Sources(cwd=Path("/w")), Sources(cwd=Path("/w"), manifest=Path("b.yaml"), overrides=overrides, search=False)):
+    given = Sources(cwd=Path("/w"), text="agent: shell\n")
+    for sources in (
+        given,
+        Sources(cwd=Path("/w")),
+        Sources(cwd=Path("/w"), manifest=Path("b.yaml"), overrides=overrides, search=False),
+    ):
         assert sources_from(json.loads(json.dumps(to_json(sources)))) == sources
 
 

@@ -48,6 +48,13 @@ def test_a_plain_line_means_the_same_to_both(line: str) -> None:
     assert read == by_click(line.split())
 
 
+def test_what_follows_two_dashes_goes_to_the_agent_of_the_manifest() -> None:
+    read = quick(["--", "-p", "--name"])
+    assert read is not None
+    assert (read["agent"], read["args"]) == (None, ("-p", "--name"))
+    assert read == by_click(["--", "-p", "--name"])
+
+
 @pytest.mark.parametrize("line", FOR_CLICK)
 def test_a_line_with_a_mistake_or_a_trick_is_left_to_click(line: str) -> None:
     assert quick(line.split()) is None
