@@ -208,6 +208,7 @@ class Scene:
             self._loop = asyncio.get_running_loop()
             self._loop.set_exception_handler(self._crashed)
             self.gate = EgressGate(config, values or {}, self.events.append, lookup=lookup)
+            self.gate.can_ask = True
             self.ca.write_text(self.gate.authority)
             self._task = asyncio.current_task()
             started.set()

@@ -20,6 +20,9 @@ class Gate(ABC):
     inspector: "Inspector | None" = None
     """What looks at everything that this gate lets out; the bundle sets it before `serve`."""
 
+    can_ask: bool = False
+    """Whether the agent can ask for what this gate refuses: there is a supervise gate. The bundle says so before `serve`."""
+
     authority: str = ""
     """The certificate (PEM) that the bottle must trust to speak TLS with this gate; empty where it never does."""
 

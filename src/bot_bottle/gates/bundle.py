@@ -131,7 +131,9 @@ def _join(gates: Mapping[str, Gate]) -> None:
     """Gates do not know each other: here the one that inspects is given to those that let out, and those that carry out grants
     to the one that asks for them."""
     inspector = next((gate for gate in gates.values() if isinstance(gate, Inspector)), None)
+    can_ask = any(isinstance(gate, Supervisor) for gate in gates.values())
     for gate in gates.values():
+        gate.can_ask = can_ask
         if gate is not inspector:
             gate.inspector = inspector
         if isinstance(gate, Supervisor):

@@ -522,3 +522,12 @@ def test_a_denial_says_what_to_ask_for(stage: Scene) -> None:
     assert answer.status == 403
     assert answer.json["hint"]["tool"] == "request_permission"
     assert answer.json["hint"]["arguments"]["host"] == HOST
+
+
+def test_a_denial_names_no_tool_where_there_is_nobody_to_ask(stage: Scene) -> None:
+    stage.start(stage.plan(allow(paths=("/v1/**",))))
+    assert stage.gate is not None
+    stage.gate.can_ask = False
+    hint = stage.ask(f"GET /v2/x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()).json["hint"]
+    assert list(hint) == ["operator"]
+    assert f"`--allow {HOST}`" in hint["operator"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bot_bottle.gates.egress.compose import response_bytes
+from bot_bottle.gates.egress.names import authority_text
 from bot_bottle.manifest.spec import Rule
 from bot_bottle.record import dataclass
 
@@ -51,8 +52,8 @@ class Subject(NamedTuple):
     path: str = ""
 
 
-def refusal_bytes(refusal: Refusal, subject: Subject, *, close: bool) -> bytes:
-    """The whole answer. A policy says `denied`; what failed on the way out says `failed`."""
+def refusal_bytes(refusal: Refusal, subject: Subject, *, close: bool, can_ask: bool = False) -> bytes:
+    """The whole answer. A policy says `denied`; what failed on the way out says `failed`. `can_ask`: somebody is there to ask."""
     is_denied = refusal.status < 500
     body: dict[str, Any] = {"error": "denied by bot-bottle" if is_denied else "failed in bot-bottle", "reason": refusal.why}
     body |= {"host": subject.host, "port": subject.port, "method": subject.method, "path": subject.path[:SHOWN_PATH]}
@@ -60,8 +61,10 @@ def refusal_bytes(refusal: Refusal, subject: Subject, *, close: bool) -> bytes:
         body["rule"] = refusal.rule_name
     if refusal.advice:
         body["advice"] = refusal.advice
-    if refusal.hint:
+    if refusal.hint and can_ask:
         body["hint"] = {"tool": "request_permission", "arguments": refusal.hint}
+    elif refusal.hint:
+        body["hint"] = {"operator": _for_the_operator(refusal.hint)}
     content = (json.dumps(body, indent=1) + "\n").encode("ascii")
     fields = [
         ("content-type", "application/json"),
@@ -71,3 +74,11 @@ def refusal_bytes(refusal: Refusal, subject: Subject, *, close: bool) -> bytes:
     reason = REASONS.get(refusal.status, "Refused")
     head = response_bytes(refusal.status, reason, fields, length=len(content), chunked=False, close=close)
     return head if subject.method == "HEAD" else head + content
+
+
+def _for_the_operator(hint: Mapping[str, Any]) -> str:  # Any: JSON
+    """What whoever started the bottle can do, where the agent has nobody to ask."""
+    if hint.get("kind") != "egress":
+        return "Your manifest can permit it; this bottle has no supervise gate to ask at."
+    place = authority_text(hint["host"], next(iter(hint.get("ports", ())), 443), default_port=443)
+    return f"Start it with `--allow {place}`, or add a rule to your manifest; this bottle has no supervise gate to ask at."

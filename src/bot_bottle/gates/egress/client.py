@@ -321,7 +321,7 @@ class Client:
         if exchange.has_answered:
             self._over(goodbye=False)
             return
-        self.stream.write(refusal_bytes(refusal, subject, close=True))
+        self.stream.write(refusal_bytes(refusal, subject, close=True, can_ask=self._gate.can_ask))
         self._over()
 
     def switched(self, upstream: Stream, first: bytes, *, compressed: bool) -> None:
@@ -432,7 +432,7 @@ class Client:
         """Say no, and why. Without `keeps` the connection ends: what follows may be a body that nobody reads."""
         subject = subject or self._subject()
         self._gate.note_refusal(refusal, subject)
-        self.stream.write(refusal_bytes(refusal, subject, close=not keeps))
+        self.stream.write(refusal_bytes(refusal, subject, close=not keeps, can_ask=self._gate.can_ask))
         if not keeps:
             self._over()
         else:
