@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from engine import prefer_engine
-from shop import Shop, processes_of
+from shop import Shop, lasting_of
 
 
 @pytest.fixture
@@ -18,4 +18,4 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     yield made
     for line in made.bot_bottle("ls", "--json").stdout.split(b'"slug": "')[1:]:
         made.bot_bottle("rm", "-f", line.split(b'"')[0].decode())
-    assert processes_of(made) == [], "something of a bottle is still running"
+    assert lasting_of(made) == [], "something of a bottle is still running"

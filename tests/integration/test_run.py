@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from shop import Shop, processes_of
+from shop import Shop, lasting_of
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
@@ -144,7 +144,7 @@ def test_detached_bottles_are_listed_entered_and_stopped(shop: Shop) -> None:
     assert shop.bot_bottle("stop", "d1", "-t", "1").returncode == 0
     assert b"d1" not in shop.bot_bottle("ls").stdout
     assert shop.bot_bottle("rm", "d1").returncode == 0
-    assert processes_of(shop) == []
+    assert lasting_of(shop) == []
 
 
 def test_an_interrupt_reaches_the_command(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,4 +56,12 @@ def processes_of(shop: Shop) -> list[str]:
                 continue
             if str(shop.home).encode() in words or f"HOME={shop.home}".encode() in environment:
                 found.append(words.replace(b"\0", b" ").decode(errors="replace")[:200])
+    return found
+
+
+def lasting_of(shop: Shop) -> list[str]:
+    """Those of them that stay: the end of a log is signed behind the back of whoever waited for its bottle."""
+    deadline = time.monotonic() + 5.0
+    while (found := processes_of(shop)) and time.monotonic() < deadline:
+        time.sleep(0.02)
     return found

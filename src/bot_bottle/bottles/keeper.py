@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from bot_bottle.backends.base import Backend, GuestCommand, RunningBottle, Streams, TtySize
+from bot_bottle.bottles.audit.log import BottleLog
 from bot_bottle.bottles.bundle_link import Bundle
 from bot_bottle.bottles.certify import trust
 from bot_bottle.bottles.contain import HOLE_ADVICE, judge, questions
@@ -71,6 +72,7 @@ class Keeper:
         self._stoppers: list[Peer] = []
         self._running: RunningBottle | None = None
         self._teller = Teller(keeping.plan)
+        self._log = BottleLog(keeping.plan.slug, keeping.plan.stage_dir)
 
     def run(self) -> None:
         """Launch, prove, start, keep, undo, record. Reports every outcome; raises nothing but programming errors."""
@@ -88,10 +90,11 @@ class Keeper:
             self._ending = (code, f"{why}; {left}" if why else left)
         code, why = self._ending or (int(ExitCode.FAILED), "it ended without a word")
         changed = tidy(self._plan.stage_dir, origin=self._plan.spec.workspace.path, mode=self._plan.spec.workspace.mode)
-        self._record("ended", code, why)
+        why = self._record("ended", code, why)
         self._tell({"type": "ended", "code": code, "why": why, "changed": changed})
         for peer in self._stoppers:
             peer.send({"type": "stopped", "code": code})
+        self._log.end()
 
     def _fail(self, error: BottleError) -> None:
         """There is no bottle: record why and say it."""
@@ -100,9 +103,12 @@ class Keeper:
         self._record("failed", int(error.exit_code), error.what)
         told = {"what": error.what, "facts": list(error.facts), "next": error.next, "code": int(error.exit_code)}
         self._tell({"type": "failed", **told})
+        self._log.end()
 
     def _launch(self, undo: contextlib.ExitStack) -> None:
         plan, keeping = self._plan, self._keeping
+        about = keeping.status
+        self._log.begin({"agent": about.agent, "backend": about.backend, "workspace": about.workspace, "mode": about.mode})
         bundle = Bundle(keeping.bundle)
         undo.callback(bundle.end)
         bundle.configure(plan, keeping.secrets)
@@ -142,8 +148,7 @@ class Keeper:
         asked = questions(self._plan, own_addresses=own_addresses(), resolvers=resolvers())
         answers = running.probe(asked, timeout_s=PROBE_TIMEOUT_S)
         holes = judge(asked, answers)
-        record = {"ts": time.time(), "event": "containment", "asked": len(asked), "holes": [str(hole) for hole in holes]}
-        self._log_event(record)
+        self._log.note("containment", {"asked": len(asked), "holes": [str(hole) for hole in holes]})
         if holes:
             raise NotContained(
                 "The bottle is not sealed; it was destroyed before the agent started.",
@@ -154,11 +159,6 @@ class Keeper:
     def _write_plan(self) -> None:
         """For `inspect`."""
         write_file(self._plan.stage_dir / "plan.json", json.dumps(plan_json(self._plan)), mode=0o600)
-
-    def _log_event(self, event: dict[str, object]) -> None:
-        path = self._plan.stage_dir / "keeper.jsonl"
-        with open(path, "a", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(json.dumps(event) + "\n")
 
     def _start_agent(self, running: RunningBottle) -> Session:
         plan = self._plan
@@ -228,6 +228,9 @@ class Keeper:
             self._end(int(ExitCode.TIME_LIMIT), f"its time limit of {self._plan.spec.limits.time_s:g} s is over")
         if self._kill_at is not None and now >= self._kill_at and self._ending is None:
             self._end(128 + signal.SIGKILL, "it was told to stop and did not")
+        if changed := self._log.look():
+            self._end(int(ExitCode.FAILED), f"its log was changed by something else: {changed}")
+        self._log.mark_now_and_then()
         breach = self._running.check_limits() if self._running is not None else None
         if breach is not None and self._ending is None:
             self._end(128 + signal.SIGKILL, breach)
@@ -387,9 +390,15 @@ class Keeper:
             for peer in session.peers:
                 peer.send({"type": "exited", "code": code, "why": why} if session is self._main else killed)
 
-    def _record(self, state: State, code: int, why: str) -> None:
+    def _record(self, state: State, code: int, why: str) -> str:
+        """Returns `why`, with what keeps it from being written down; the next command then finds a bottle that died."""
         self._status = replace(self._status, state=state, ended=time.time(), exit_code=code, why=why, keeper_pid=None)
-        write_status(self._status)
+        try:
+            self._log.note(state, {"code": code, "why": why})
+            write_status(self._status)
+        except (OSError, BottleError) as error:
+            return "; ".join(part for part in (why, f"its end could not be recorded ({error})") if part)
+        return why
 
     def _tell(self, message: Message) -> None:
         if self._report.is_open:

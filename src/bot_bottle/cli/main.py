@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "images": "images:images",
     "traffic": "traffic:traffic",
     "usage": "traffic:usage",
+    "audit": "audit:audit",
     "policy": "policy:policy",
     "asks": "asks:asks",
     "approve": "asks:approve",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from docker_shop import DockerShop
 from plans import HeldSockets, shared_plan
-from shop import processes_of
+from shop import lasting_of
 
 from bot_bottle.backends.base import RunningBottle
 from bot_bottle.backends.docker.backend import Docker
@@ -37,5 +37,5 @@ def shop(tmp_path: Path) -> Iterator[DockerShop]:
     yield made
     for line in made.bot_bottle("ls", "--json").stdout.split(b'"slug": "')[1:]:
         made.bot_bottle("rm", "-f", line.split(b'"')[0].decode())
-    assert processes_of(made) == [], "something of a bottle is still running"
+    assert lasting_of(made) == [], "something of a bottle is still running"
     assert made.containers() == [], "a container is left"

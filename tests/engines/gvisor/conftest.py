@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from engine import prefer_engine
 from plans import HeldSockets, run_inside, shared_plan
-from shop import Shop, processes_of
+from shop import Shop, lasting_of
 
 from bot_bottle.backends.base import RunningBottle
 from bot_bottle.backends.gvisor.backend import Gvisor
@@ -68,4 +68,4 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     yield made
     for line in made.bot_bottle("ls", "--json").stdout.split(b'"slug": "')[1:]:
         made.bot_bottle("rm", "-f", line.split(b'"')[0].decode())
-    assert processes_of(made) == [], "something of a bottle is still running"
+    assert lasting_of(made) == [], "something of a bottle is still running"

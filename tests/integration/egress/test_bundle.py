@@ -17,6 +17,7 @@ from wire import HOST, WAIT_S, Echo, Scene, allow, read_answer
 from bot_bottle.bottles.idle import take
 from bot_bottle.errors import BottleError
 from bot_bottle.gates.ask import ask
+from bot_bottle.gates.chain import FIRST, line_of
 from bot_bottle.gates.events import LOG_LIMIT
 from bot_bottle.guest import frames
 
@@ -164,7 +165,9 @@ def test_a_log_at_its_limit_ends_it_and_says_so(stage: Scene) -> None:
     stage.serve(echo)
     config = config_of(stage)
     with open(config["events"], "wb") as log:
-        log.truncate(LOG_LIMIT - 100)  # a hole in the file: it takes no space
+        line = line_of({"gate": "egress"}, prev=FIRST, seq=1, now=0.0)
+        log.seek(LOG_LIMIT - 100 - len(line))  # a hole in the file: it takes no space
+        log.write(b"\n" + line)
     one = Running(stage, config)
     stage.port = one.listen("egress")
     assert one.says()["type"] == "ready"
