@@ -228,6 +228,8 @@ class Keeper:
             self._end(int(ExitCode.TIME_LIMIT), f"its time limit of {self._plan.spec.limits.time_s:g} s is over")
         if self._kill_at is not None and now >= self._kill_at and self._ending is None:
             self._end(128 + signal.SIGKILL, "it was told to stop and did not")
+        elif self._kill_at is not None and self._plan.agent_provision.stop_signal != signal.SIGTERM:
+            self._ask_to_end()  # bash takes no notice of a hang-up while it reads its profile
         if changed := self._log.look():
             self._end(int(ExitCode.FAILED), f"its log was changed by something else: {changed}")
         self._log.mark_now_and_then()
@@ -379,6 +381,9 @@ class Keeper:
         grace = message.get("grace_s", GRACE_S)
         self._stoppers.append(peer)
         self._kill_at = time.monotonic() + min(float(grace), 3600.0)
+        self._ask_to_end()
+
+    def _ask_to_end(self) -> None:
         if self._main is not None:
             self._main.child.signal(self._plan.agent_provision.stop_signal)
 
