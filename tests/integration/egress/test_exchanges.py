@@ -336,16 +336,6 @@ def test_an_echoed_credential_never_reaches_the_bottle(stage: Scene, size: int) 
     assert answer.body.endswith(SECRET[:9].encode())
 
 
-def test_an_encoded_answer_to_a_credential_is_refused(stage: Scene) -> None:
-    def talk(connection: socket.socket) -> None:
-        read_head(connection, bytearray())
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc")
-
-    stage.serve(talk)
-    stage.start(stage.plan(allow(), credentials=(credential(),)), values={"key": SECRET})
-    assert stage.ask(GET).status == 502
-
-
 def test_a_request_to_aws_is_signed_anew_over_what_the_server_gets(stage: Scene) -> None:
     echo = Echo()
     stage.serve(echo)

@@ -24,8 +24,8 @@ from bot_bottle.gates.egress.framing import (
     parse_response,
     response_body,
 )
+from bot_bottle.gates.egress.plain_answer import PlainAnswer
 from bot_bottle.gates.egress.rules import Allowed, Policy, Request, Verdict, decide
-from bot_bottle.gates.egress.scrub import Scrubber
 from bot_bottle.gates.egress.stream import Stream
 from bot_bottle.record import dataclass
 
@@ -103,7 +103,8 @@ class Exchange:
         self._head = b""
         self._response: ResponseHead | None = None
         self._body: Body | None = None
-        self._scrubber = Scrubber(asked.dressed.values) if asked.dressed.values else None
+        reads = asked.dressed.values or (inspection is not None and inspection.needs_identity)
+        self._plain = PlainAnswer(asked.dressed.values) if reads else None
         self._is_chunked = False
         self._keeps = False
         self._over = False
@@ -197,11 +198,9 @@ class Exchange:
     def _request_bytes(self) -> bytes:
         asked = self._asked
         fields = list(asked.dressed.headers)
-        if self._scrubber is not None or (self._inspection is not None and self._inspection.needs_identity):
-            # an encoded answer could not be scrubbed or counted
-            fields = [one for one in fields if one[0].lower() != "accept-encoding"]
-            fields.append(("Accept-Encoding", "identity"))
-        if self._inspection is not None:  # no compression between frames: they are read one by one
+        if self._plain is not None:
+            fields = self._plain.asked_for(fields)
+        elif self._inspection is not None:  # no compression between frames: they are read one by one
             fields = [one for one in fields if one[0].lower() != "sec-websocket-extensions"]
         return compose.request_bytes(asked.head, asked.target, asked.authority, fields, websocket=asked.request.websocket)
 
@@ -228,7 +227,7 @@ class Exchange:
             else:
                 self._take_head(content)
         except Malformed as malformed:
-            self._fail(Refusal(status=502, why=f"The server's answer has no single reading: {malformed.why}"))
+            self._fail(_unreadable(malformed))
         except Stopped as stopped:
             self._stop(stopped)
 
@@ -239,6 +238,8 @@ class Exchange:
         if isinstance(self._body, UntilClosed) and clean:
             try:
                 self._finish(self._held + self._last(b""))
+            except Malformed as malformed:
+                self._fail(_unreadable(malformed))
             except Stopped as stopped:
                 self._stop(stopped)
         elif self._reused and not self._head and self._response is None and self._may_repeat():
@@ -278,23 +279,22 @@ class Exchange:
         asked = self._asked
         self._response = head
         self.traffic.status = head.status
-        if self._inspection is not None:
-            self._inspection.answered(head.status, head.fields)
         self._body = body = response_body(head, asked.request.method)
-        has_body = not (isinstance(body, LengthBody) and body.done)
         fields = compose.answerable(head)
-        if self._scrubber is not None:
-            if has_body and (compose.field(head.fields, "content-encoding") or "identity").lower() != "identity":
-                self._fail(Refusal(status=502, why="The server encoded its answer although asked not to; it cannot be scrubbed."))
-                return
-            fields = [(name, self._scrubber.header(value)) for name, value in fields]
-        self._is_chunked = isinstance(body, ChunkedBody) and asked.head.minor == 1
-        self._keeps = asked.head.keeps_alive and self._complete and not isinstance(body, UntilClosed)
+        is_decoded = False
+        if self._plain is not None:
+            fields = self._plain.begin(head, fields, has_body=not (isinstance(body, LengthBody) and body.done))
+            is_decoded = self._plain.is_decoded
+        if self._inspection is not None:
+            self._inspection.answered(head.status, fields)
+        self._is_chunked = (is_decoded or isinstance(body, ChunkedBody)) and asked.head.minor == 1
+        ends_itself = not isinstance(body, UntilClosed) and (self._is_chunked or not is_decoded)
+        self._keeps = asked.head.keeps_alive and self._complete and ends_itself
         out = compose.response_bytes(
             head.status,
             head.reason,
             fields,
-            length=head.length if head.status != 204 else None,
+            length=None if head.status == 204 or is_decoded else head.length,
             chunked=self._is_chunked,
             close=not self._keeps,
         )
@@ -322,16 +322,16 @@ class Exchange:
                 self._upstream.pause()
 
     def _part(self, part: bytes) -> bytes:
-        if self._scrubber is not None:
-            part = self._scrubber.feed(part)
+        if self._plain is not None:
+            part = self._plain.feed(part)
         if self._inspection is not None and part:
             part = self._inspection.receive(part)
         return compose.chunk(part) if part and self._is_chunked else part
 
     def _last(self, part: bytes) -> bytes:
         """The end of the body as it goes to the client."""
-        if self._scrubber is not None:
-            part = self._scrubber.feed(part) + self._scrubber.finish()
+        if self._plain is not None:
+            part = self._plain.finish(part)
         if self._inspection is not None:
             part = (self._inspection.receive(part) if part else b"") + self._inspection.finish_receiving()
         if not self._is_chunked:
@@ -374,8 +374,8 @@ class Exchange:
         if not asked.request.websocket or "upgrade" not in head.options or proof != compose.websocket_accept(key):
             raise Malformed("it switched protocols without being asked, or to one that was not asked for")
         fields = compose.answerable(head)
-        if self._scrubber is not None:
-            fields = [(name, self._scrubber.header(value)) for name, value in fields]
+        if self._plain is not None:
+            fields = self._plain.scrubbed(fields)
         if self._inspection is not None:
             self._inspection.answered(head.status, head.fields)
         self.traffic.status = 101
@@ -386,3 +386,7 @@ class Exchange:
         self._client.stream.write(out)
         compressed = "permessage-deflate" in (compose.field(head.fields, "sec-websocket-extensions") or "").lower()
         self._client.switched(upstream, rest, compressed=compressed)
+
+
+def _unreadable(malformed: Malformed) -> Refusal:
+    return Refusal(status=502, why=f"The server's answer has no single reading: {malformed.why}")

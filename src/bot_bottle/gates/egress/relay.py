@@ -13,7 +13,7 @@ from bot_bottle.gates.egress.dial import CannotReach, Dialler, Origin
 from bot_bottle.gates.egress.exchange import Exchange, Traffic, still_allows
 from bot_bottle.gates.egress.rules import Allowed, Policy, admits_host
 from bot_bottle.gates.egress.stream import READ_SIZE, Stream
-from bot_bottle.gates.egress.websocket import Frames, NotFrames
+from bot_bottle.gates.egress.websocket import Frames, NotFrames, ScrubbedFrames
 
 
 class Bottle(Protocol):
@@ -101,7 +101,7 @@ class _Side:
         assert self._other is not None
         try:
             if self._frames is not None:
-                self._frames.feed(content)
+                content = self._frames.feed(content)
             if self._inspection is not None:
                 content = self._inspection.send(content)
         except NotFrames as error:
@@ -132,12 +132,13 @@ class Switched:
         self._relay = Relay(bottle, upstream, exchange.traffic)
 
     def start(self, *, sent: bytes, answered: bytes, compressed: bool) -> None:
-        """Begin."""
+        """Begin. Where a credential was set the frames were asked for, and are required, without compression."""
+        values = self._exchange.asked.dressed.values
         self._relay.start(
             sent=sent,
             answered=answered,
             outward=Frames(masked=True, compressed=compressed),
-            inward=Frames(masked=False, compressed=compressed),
+            inward=ScrubbedFrames(values) if values else Frames(masked=False, compressed=compressed),
             inspection=self._inspection,
         )
 
