@@ -47,4 +47,4 @@ python=.venv/bin/python
 [ -x "$python" ] || skip "there is no Python environment: run ./test first"
 "$python" scripts/build_guest.py
 export BOT_BOTTLE_TEST_ENGINE=docker
-exec "$python" tests/support/dockerd.py -- "$python" -m pytest -q tests/contract tests/engines/docker "$@"
+exec "$python" tests/support/dockerd.py -- "$python" -m pytest -q tests/contract tests/engines/docker tests/faults "$@"

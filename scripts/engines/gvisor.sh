@@ -38,6 +38,6 @@ if [ -z "$BOT_BOTTLE_RUNSC" ]; then
 fi
 
 "$python" scripts/build_guest.py
-export BOT_BOTTLE_TEST_ENGINE=gvisor BOT_BOTTLE_KILL_ROUNDS="${BOT_BOTTLE_KILL_ROUNDS:-8}"
+export BOT_BOTTLE_TEST_ENGINE=gvisor
 exec "$python" -m pytest -q tests/contract tests/engines/gvisor tests/integration/test_run.py tests/integration/test_terminals.py \
-  tests/integration/test_kills.py tests/e2e/test_agents.py "$@"
+  tests/faults tests/e2e/test_agents.py "$@"

@@ -15,6 +15,9 @@ from world import World
 LATE_S = 2.0
 """What was on its way when a gate died may take this long to be seen by a server on a busy machine."""
 
+REFUSED = (0, 403, 502, 503, 504)
+"""What a gate answers to what it does not let through, or cannot; 0 is no answer at all."""
+
 Told = list[dict[str, Any]]
 
 
@@ -40,7 +43,7 @@ def check_sealed(world: World, slug: str, *, dead_at: float | None) -> None:
     if dead_at is not None:
         late = [(round(at - dead_at, 2), path) for at, path, _ in sent if at > dead_at + LATE_S]
         assert not late, f"requests left after the gate's death: {late}"
-    lies = [row for row in told(world, slug) if row["step"] in ("leak", "refused") and row["status"] not in (0, 403, 502, 503, 504)]
+    lies = [row for row in told(world, slug) if row["step"] in ("leak", "refused") and row["status"] not in REFUSED]
     assert not lies, f"refusals that were none: {lies}"
 
 
@@ -117,13 +120,26 @@ def check_pushes(world: World, slug: str) -> None:
         assert subprocess.run(("git", "fsck", "--strict"), cwd=at, capture_output=True, check=False).returncode == 0
 
 
+def check_settled(world: World, slug: str) -> None:
+    """What the records leave open is closed by asking the upstreams, who say what is true."""
+    done = world.bot_bottle("pushes", "settle", slug)
+    assert done.returncode == 0, f"settle: {done.stderr.decode()}"
+    listed = json.loads(world.bot_bottle("pushes", "ls", "--json", slug).stdout)
+    assert not listed, listed
+    for line in done.stderr.decode().splitlines():
+        if " has " in line or " does not have " in line:
+            at, ref = (world.bare, "topic") if f"bottle/{slug}/topic" in line else (world.shop.project, "main")
+            tip = head(at, f"refs/heads/bottle/{slug}/{ref}")
+            assert (" has " in line) == bool(tip and tip[:12] in line), f"{line}, but it is at {tip}"
+
+
 def reported(world: World, slug: str) -> str:
     """What the operator can read of this bottle's pushes."""
     words = world.bot_bottle("pushes", "ls", "--all", "--json", slug)
     assert words.returncode == 0, words.stderr.decode()
     events = world.shop.bottles() / slug / "events.jsonl"
     lines = events.read_text().splitlines() if events.exists() else []
-    return words.stdout.decode() + "\n".join(line for line in lines if re.search(r'"event": ?"(push|settled|review)"', line))
+    return str(words.stdout.decode()) + "\n".join(line for line in lines if re.search(r'"event": ?"(push|settled|review)"', line))
 
 
 def check_audit(world: World, slug: str) -> str:

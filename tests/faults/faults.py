@@ -19,7 +19,7 @@ PASSES = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One round: to whom, what, and when: `delay_s` after the agent wrote its line number `after`, or after the start for none."""
+    """One round: to whom, what, and when: `delay_s` after the agent wrote its line number `after`, or after the start."""
 
     number: int
     part: str

@@ -1,5 +1,6 @@
 """Which process plays which part of a bottle: told by parents and command lines, never by a broad name."""
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -104,9 +105,21 @@ def left(world: World, slug: str) -> list[str]:
         if one.is_dead or one.pid == os.getpid():
             continue
         inside = f"faults/agent.py {slug} " in one.words
-        if home in one.words or inside or _home_of(one.pid) == home:
+        if home in one.words or inside or _home_of(one.pid) == home or _holds(one.pid, str(world.shop.home.parent)):
             found.append(f"{one.pid} (parent {one.parent}): {one.words[:160]}")
     return found
+
+
+def _holds(pid: int, folder: str) -> bool:
+    """Whether it stands in the folder or has a file of it open: the gates name no home."""
+    places = [f"/proc/{pid}/cwd"]
+    with contextlib.suppress(OSError):
+        places += [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
+    for place in places:
+        with contextlib.suppress(OSError):
+            if os.readlink(place).startswith(f"{folder}/"):
+                return True
+    return False
 
 
 def _home_of(pid: int) -> str:
@@ -115,4 +128,3 @@ def _home_of(pid: int) -> str:
     except OSError:
         return ""
     return next((row[5:].decode(errors="replace") for row in rows if row.startswith(b"HOME=")), "")
-

@@ -1,9 +1,9 @@
 """Kills, stops and starves the parts of bottles at drawn moments, and checks after each round that all is in order.
 
-    python tests/faults/rounds.py --rounds 200 --backend namespaces --seed 1 [--only 17]
+    python tests/faults/rounds.py --rounds 200 --backend namespaces --seed 1
 
-Needs the packages of pins/dev.txt. As root the disk can be filled and the clocks be moved as well; Docker gets a daemon of its own,
-which is killed too. The same seed draws the same rounds; how far a bottle has come at a moment is the machine's own affair.
+Needs the packages of pins/dev.txt. As root the disk can be filled and the clocks be moved as well; Docker gets a daemon of its
+own, which is killed too. The same seed draws the same rounds; how far a bottle has come at a moment is the machine's own affair.
 """
 
 import argparse
@@ -21,12 +21,13 @@ from pathlib import Path
 
 if __name__ == "__main__":
     ROOT = Path(__file__).resolve().parents[2]
-    sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests/support")]
+    sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests/support")]  # beside this folder, which is there already
 
 import checks
-from faults import PASSES, Fault, draw
 from parts import find
 from world import World, made
+
+from faults import PASSES, Fault, draw
 
 END_S = 120.0
 PAUSE_S = 1.0
@@ -39,13 +40,16 @@ def one_round(world: World, fault: Fault) -> str:
     if fault.skew_s:
         argv = ["unshare", "--time", f"--monotonic={fault.skew_s:.0f}", f"--boottime={fault.skew_s:.0f}", *argv]
     log = world.told / f"{slug}.log"
-    with open(log, "wb") as words, subprocess.Popen(
-        argv, env=world.variables(), cwd=world.shop.project, stdin=subprocess.DEVNULL, stdout=words, stderr=words
-    ) as cli:
+    with (
+        open(log, "wb") as words,
+        subprocess.Popen(
+            argv, env=world.variables(), cwd=world.shop.project, stdin=subprocess.DEVNULL, stdout=words, stderr=words
+        ) as cli,
+    ):
         try:
             with contextlib.ExitStack() as undo:
                 dead_at = strike(world, fault, slug, cli, undo)
-                wait_end(world, fault, slug, cli)
+                cli.wait(END_S)
         finally:
             if cli.poll() is None:
                 cli.kill()
@@ -53,7 +57,9 @@ def one_round(world: World, fault: Fault) -> str:
         checks.check_ended(world, slug)
         checks.check_sealed(world, slug, dead_at=dead_at)
         checks.check_whole(world, slug, may_be_cut=fault.part == "disk")
-        checks.check_pushes(world, slug)
+        if (world.shop.bottles() / slug / "git").exists():
+            checks.check_pushes(world, slug)
+            checks.check_settled(world, slug)
         skipped = checks.check_audit(world, slug) if (world.shop.bottles() / slug).exists() else ""
         if fault.part == "nothing":
             check_quiet(world, slug, cli.returncode)
@@ -75,9 +81,7 @@ def check_quiet(world: World, slug: str, code: int) -> None:
     assert all(row["answered"] for row in rows if row["step"] == "asked"), rows
 
 
-def strike(
-    world: World, fault: Fault, slug: str, cli: "subprocess.Popen[bytes]", undo: contextlib.ExitStack
-) -> float | None:
+def strike(world: World, fault: Fault, slug: str, cli: "subprocess.Popen[bytes]", undo: contextlib.ExitStack) -> float | None:
     """Wait for the moment, then do it. When the gates died by it, if they did."""
     deadline = time.monotonic() + END_S
     while len(checks.told(world, slug)) < fault.after and cli.poll() is None and time.monotonic() < deadline:
@@ -95,8 +99,11 @@ def strike(
         return None
     gates = find("bundle", world, slug, cli=cli.pid)
     watch = [os.pidfd_open(one) for one in gates]
-    for part in fault.part.split(", "):
-        hit(fault.way if part != "keeper" or "," not in fault.part else "kill", part, world, slug, cli.pid)
+    if fault.part == "bundle, keeper":  # gates that are stopped do not see that their keeper is gone
+        send(gates, signal.SIGSTOP)
+        send(find("keeper", world, slug, cli=cli.pid), signal.SIGKILL)
+        return None
+    hit(fault.way, fault.part, world, slug, cli.pid)
     return death(watch)
 
 
@@ -109,7 +116,7 @@ def hit(way: str, part: str, world: World, slug: str, cli: int) -> None:
             victims = find(part, world, slug, cli=cli)
     numbers: tuple[int, ...] = (signal.SIGKILL,) if way == "kill" else (signal.SIGSTOP,)
     send(victims, numbers[0])
-    if way == "stop and kill" and part != "bundle":
+    if way == "stop and kill":
         time.sleep(PAUSE_S / 4)
         send(victims, signal.SIGKILL)
     elif way == "pause":
@@ -148,14 +155,6 @@ def fill(folder: Path) -> Path:
     return filler
 
 
-def wait_end(world: World, fault: Fault, slug: str, cli: "subprocess.Popen[bytes]") -> None:
-    """The bottle ends by itself or by what was done; where it goes on without its command, it is stopped as a user would."""
-    if fault.part != "cli" or fault.way == "pause":
-        cli.wait(END_S)
-        return
-    cli.wait(END_S)
-
-
 @contextlib.contextmanager
 def on(backend: str, folder: Path) -> Iterator[World]:
     """A world on this backend, with everything that can be broken here."""
@@ -163,9 +162,10 @@ def on(backend: str, folder: Path) -> Iterator[World]:
     if backend == "docker":
         import dockerd
 
-        with dockerd.daemon() as running, made(
-            folder, backend=backend, image="bot-bottle-base", env={"DOCKER_HOST": running.address}
-        ) as world:
+        with (
+            dockerd.daemon() as running,
+            made(folder, backend=backend, image="bot-bottle-base", env={"DOCKER_HOST": running.address}) as world,
+        ):
             world.dockerd = running
             yield world
     else:
@@ -199,22 +199,23 @@ def main() -> int:
     done: collections.Counter[str] = collections.Counter()
     failed = 0
     skipped: set[str] = set()
-    with tempfile.TemporaryDirectory(prefix="bot-bottle-faults-", dir="/var/tmp") as folder:
-        with on(asked.backend, Path(folder)) as world:
-            for number in range(asked.first, asked.first + asked.rounds):
-                fault = draw(number, seed=asked.seed, backend=asked.backend, may=allowed(world))
-                began = time.monotonic()
-                try:
-                    skipped.add(one_round(world, fault))
-                except AssertionError as error:
-                    failed += 1
-                    print(f"FAILED {fault}: {error}", *getattr(error, "__notes__", ()), sep="\n  ", flush=True)
-                    if not asked.go_on:
-                        return 1
-                    settle(world)
-                else:
-                    print(f"ok {fault} ({time.monotonic() - began:.1f} s)", flush=True)
-                done[f"{fault.way} {fault.part}"] += 1
+    with contextlib.ExitStack() as undo:
+        folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="bot-bottle-faults-", dir="/var/tmp"))
+        world = undo.enter_context(on(asked.backend, Path(folder)))
+        for number in range(asked.first, asked.first + asked.rounds):
+            fault = draw(number, seed=asked.seed, backend=asked.backend, may=allowed(world))
+            began = time.monotonic()
+            try:
+                skipped.add(one_round(world, fault))
+            except AssertionError as error:
+                failed += 1
+                print(f"FAILED {fault}: {error}", *getattr(error, "__notes__", ()), sep="\n  ", flush=True)
+                if not asked.go_on:
+                    return 1
+                settle(world)
+            else:
+                print(f"ok {fault} ({time.monotonic() - began:.1f} s)", flush=True)
+            done[f"{fault.way} {fault.part}"] += 1
     print(f"{sum(done.values())} rounds on {asked.backend}, seed {asked.seed}: {failed} failed")
     print("  " + "\n  ".join(f"{count:4} {kind}" for kind, count in sorted(done.items())))
     print(*(f"not checked: {why}" for why in sorted(skipped) if why), sep="\n")

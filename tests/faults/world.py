@@ -1,4 +1,4 @@
-"""What one run of the faults stands on: an operator, a server and a forge on loopback, and the manifest that lets a bottle reach them."""
+"""What one run of the faults stands on: an operator, a server and a forge on loopback, and a manifest for all of them."""
 
 import http.server
 import json
@@ -95,7 +95,7 @@ class World:
 
     def bot_bottle(self, *words: str) -> "subprocess.CompletedProcess[bytes]":
         """A command of the operator's."""
-        return self.shop.bot_bottle(*words, FORGE_PASSWORD=PASSWORD, **self.env)
+        return self.shop.bot_bottle(*words, stdin=b"", FORGE_PASSWORD=PASSWORD, **self.env)
 
     def docker(self, *words: str) -> str:
         """What a docker command prints; nothing where its daemon is down."""
@@ -113,7 +113,7 @@ def manifest_of(world: World) -> dict[str, object]:
     """Two upstreams, one server, bait, someone to ask; little is allowed."""
     rules = [{"host": "plain.example.com", "scheme": "http", "paths": ["/get/**", "/post/**", "/beacon/**"]}]
     connect = {f"{name}.example.com:80": f"127.0.0.1:{world.web.port}" for name in ("plain", "other")}
-    password = {"name": "forge", "from": {"env": "FORGE_PASSWORD"}, "to": {"host": "127.0.0.1", "basic": {"user": "x-access-token"}}}
+    slot = {"host": "127.0.0.1", "basic": {"user": "x-access-token"}}
     text: dict[str, object] = {
         "agent": "shell",
         "backend": world.backend,
@@ -123,7 +123,7 @@ def manifest_of(world: World) -> dict[str, object]:
             {"path": str(world.told), "to": "/data/told", "writable": True},
         ],
         "egress": {"rules": rules, "upstream": {"connect": connect, "ca": [str(world.forge.ca)]}},
-        "credentials": [password],
+        "credentials": [{"name": "forge", "from": {"env": "FORGE_PASSWORD"}, "to": slot}],
         "git": {"upstreams": [{"path": str(world.shop.project)}, {"url": world.forge.url("app"), "credential": "forge"}]},
         "dlp": {"canaries": [{"file": str(world.told / "bait")}]},
         "supervise": {"enabled": True, "unattended": "wait"},
@@ -135,8 +135,10 @@ def manifest_of(world: World) -> dict[str, object]:
 
 
 @contextmanager
-def made(folder: Path, *, backend: str, image: str = "", env: dict[str, str] | None = None, small_disk: bool = False) -> Iterator[World]:
-    """A world in this folder; its servers end with it. With a small disk the state lies on one of its own, which needs root."""
+def made(
+    folder: Path, *, backend: str, image: str = "", env: dict[str, str] | None = None, small_disk: bool = False
+) -> Iterator[World]:
+    """A world in this folder; its servers end with it. With a small disk the state lies on one of its own: that needs root."""
     with ExitStack() as undo:
         shop = Shop(home=folder / "home", project=folder / "project")
         for one in (shop.home, folder / "told"):

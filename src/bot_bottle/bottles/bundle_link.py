@@ -2,16 +2,27 @@
 
 import json
 import os
+from pathlib import Path
 
 from bot_bottle.backends.base import BundleLink
 from bot_bottle.bottles.idle import IdleBundle, log_path
 from bot_bottle.errors import BottleError
 from bot_bottle.guest import frames
 from bot_bottle.host.files import write_file
+from bot_bottle.host.processes import end_noted, note
 from bot_bottle.plans.bottle import BottlePlan
 
 READY_TIMEOUT_S = 20.0
 """The bundle is ready in about 0.1 s; a machine under heavy load may need much more."""
+
+
+NOTE = "bundle.pid"
+"""Which process it is, in the stage dir: one that is stopped does not see that its keeper is gone."""
+
+
+def end_left(stage_dir: Path) -> None:
+    """End the bundle of a keeper that was killed, if it does not end by itself."""
+    end_noted(stage_dir / NOTE)
 
 
 class Bundle(BundleLink):
@@ -23,6 +34,7 @@ class Bundle(BundleLink):
 
     def configure(self, plan: BottlePlan, secrets: dict[str, str]) -> None:
         """Write the configuration file and send its path with the secrets' values."""
+        note(self._idle.pid, plan.stage_dir / NOTE)
         path = write_file(plan.stage_dir / "bundle.json", json.dumps(bundle_config(plan)))
         self._send({"type": "start", "config": str(path), "secrets": secrets})
 

@@ -38,6 +38,18 @@ def has_held_pushes(slug: str) -> bool:
         return True
 
 
+def has_doubtful_pushes(slug: str) -> bool:
+    """Whether only the upstream knows what became of a push; a journal that cannot be read counts as one that does not tell."""
+    if next((paths.bottle_dir(slug) / "git").glob("*.journal"), None) is None:
+        return False
+    from bot_bottle.bottles.pushes import in_doubt
+
+    try:
+        return bool(in_doubt(slug))
+    except BottleError:
+        return True
+
+
 def remove(slug: str, *, force: bool) -> None:
     """Remove an ended bottle with all it left. BadUsage for one that runs, or holds work that is nowhere else."""
     read_state(slug)
@@ -47,6 +59,11 @@ def remove(slug: str, *, force: bool) -> None:
         raise BadUsage(
             f"The bottle {slug} has pushes that wait for you.",
             next=f"See them with `bot-bottle pushes ls {slug}`, decide them, or remove with -f.",
+        )
+    if has_doubtful_pushes(slug) and not force:
+        raise BadUsage(
+            f"The bottle {slug} died while it pushed, and nobody knows whether the upstream has it.",
+            next=f"Ask with `bot-bottle pushes settle {slug}`, or remove with -f.",
         )
     if has_unlanded_work(slug) and not force:
         raise BadUsage(
@@ -72,7 +89,9 @@ def read_state(slug: str) -> str:
 def forget(stage_dir: Path) -> None:
     """Remove a dead bottle's stage dir, and first what its backend left elsewhere if its keeper was killed."""
     from bot_bottle.backends.registry import backends
+    from bot_bottle.bottles.bundle_link import end_left
 
+    end_left(stage_dir)
     for backend in backends():
         backend.clean(stage_dir)
     remove_tree(stage_dir)

@@ -15,6 +15,7 @@ from bot_bottle.bottles.status import is_kept, read_status, slugs
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.gates.ask import ask as ask_gate
 from bot_bottle.gates.git_gate.hold import Hold, Holds
+from bot_bottle.gates.git_gate.journal import read_journal
 from bot_bottle.gates.git_gate.records import HIDDEN_REFS, RefUpdate
 from bot_bottle.host import paths
 from bot_bottle.host.plain import plain
@@ -49,6 +50,16 @@ class HeldPush:
         return f"{self.slug}/{self.hold.id}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DoubtfulPush:
+    """A push that was begun when its bottle died, so that only the upstream knows whether it has it."""
+
+    slug: str
+    repository: str
+    number: int
+    updates: tuple[RefUpdate, ...]
+
+
 def folder_of(slug: str) -> Path:
     """The git gate's folder of a bottle."""
     return paths.bottle_dir(slug) / "git"
@@ -65,6 +76,30 @@ def held(slug: str | None = None, *, decided_too: bool = False) -> list[HeldPush
         if decided_too or hold.state == "waiting"
     ]
     return sorted(found, key=lambda one: one.hold.at)
+
+
+def in_doubt(slug: str | None = None) -> list[DoubtfulPush]:
+    """The pushes of one ended bottle, or of all, that nobody was told the end of. A running bottle's are under way."""
+    if slug is not None:
+        read_status(slug)
+    found = []
+    for one in [slug] if slug is not None else slugs():
+        if is_kept(one):
+            continue
+        for path in sorted(folder_of(one).glob("*.journal")):
+            begun, _ = read_journal(path.read_text("ascii"))
+            found += [DoubtfulPush(slug=one, repository=path.stem, number=each.number, updates=each.updates) for each in begun]
+    return found
+
+
+def settle(slug: str) -> list[dict[str, Any]]:  # Any: JSON
+    """Ask the upstreams of an ended bottle what became of its pushes in doubt. BottleError when one is silent."""
+    if is_kept(slug):
+        raise BadUsage(f"The bottle {slug} runs.", next="Its own next push asks; or `bot-bottle stop` first.")
+    if not in_doubt(slug):
+        return []
+    settled: list[dict[str, Any]] = asyncio.run(_without_bottle(slug, {"op": "settle"}))["settled"]  # Any: JSON
+    return settled
 
 
 def find(text: str) -> HeldPush:

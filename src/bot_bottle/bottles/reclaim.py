@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bot_bottle.backends.base import OUTSIDE
 from bot_bottle.backends.registry import find_backend
-from bot_bottle.bottles.listing import forget, tidy
+from bot_bottle.bottles.bundle_link import end_left
+from bot_bottle.bottles.listing import forget, has_doubtful_pushes, has_unlanded_work, tidy
 from bot_bottle.bottles.status import SLUG, Status, is_kept, read_status, write_status
 from bot_bottle.errors import BottleError, NoSuchBottle
 from bot_bottle.host import paths
@@ -43,7 +44,7 @@ def _is_stale(stage_dir: Path) -> bool:
         return False
     if not (stage_dir / "status.json").exists():
         return age_s > 60
-    return age_s > KEEP_RECORDS_S and not (stage_dir / "workspace").is_dir()
+    return age_s > KEEP_RECORDS_S and not has_unlanded_work(stage_dir.name) and not has_doubtful_pushes(stage_dir.name)
 
 
 def reclaim(slug: str) -> None:
@@ -62,6 +63,7 @@ def reclaim(slug: str) -> None:
 
 def _reclaim(status: Status) -> None:
     stage_dir = paths.bottle_dir(status.slug)
+    end_left(stage_dir)
     find_backend(status.backend).clean(stage_dir)
     tidy(stage_dir, origin=status.workspace_path, mode=status.mode)
     write_status(replace(status, state="failed", ended=time.time(), exit_code=None))

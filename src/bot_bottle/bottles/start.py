@@ -1,7 +1,6 @@
 """The story of a start: read the manifest, choose, plan, show the preflight, launch, prove, attach, record."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from bot_bottle.bottles.keeper import Keeping
 from bot_bottle.bottles.names import make_slug
 from bot_bottle.bottles.prepare import prepare
 from bot_bottle.bottles.secrets import read_secrets, system_keyring
-from bot_bottle.bottles.status import Status, claimed, remove_tree, take_lock, write_status
+from bot_bottle.bottles.status import Status, claimed, remove_tree, write_status
 from bot_bottle.gates.dlp.plan import plan_dlp
 from bot_bottle.gates.egress.located import located
 from bot_bottle.gates.egress.plan import plan_egress
@@ -192,7 +191,7 @@ def in_default_mode(spec: BottleSpec) -> BottleSpec:
 
 
 def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBundle, host: Mapping[str, str]) -> Started:
-    """Hand the plan to a keeper of its own."""
+    """Hand the plan to a keeper of its own, and with it the lock of its stage dir."""
     wanted = tuple(dict.fromkeys(secret for gate in plan.gate_plans for secret in gate.secrets()))
     secrets = read_secrets(wanted, host=host, run=run, keyring=system_keyring)
     status = Status(
@@ -205,7 +204,6 @@ def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBund
         created=time.time(),
     )
     write_file(plan.stage_dir / "sources.json", json.dumps(to_json(asked.sources)))
-    lock = take_lock(plan.stage_dir)
     write_status(status)
 
     def keeping(io: Streams | TtySize) -> Keeping:
@@ -221,7 +219,6 @@ def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBund
         )
 
     kept = fork_keeper(keeping, terminal=asked.terminal, stage_dir=plan.stage_dir)
-    os.close(lock)
     bundle.channel.close()
     return Started(plan=plan, kept=kept)
 

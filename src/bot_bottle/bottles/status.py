@@ -112,7 +112,11 @@ def slugs() -> Iterator[str]:
 
 @contextmanager
 def claimed(slug: str) -> Iterator[Path]:
-    """Make the stage dir of a new bottle, 0700; removed again when the block raises. BadUsage if the name is taken."""
+    """Make the stage dir of a new bottle, 0700; removed again when the block raises. BadUsage if the name is taken.
+
+    Its lock is held in the block, and afterwards by the keeper that was forked in it: however long the operator looks at the
+    preflight, nobody takes it for something that a crash left.
+    """
     stage_dir = paths.bottle_dir(check_slug(slug))
     stage_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -121,11 +125,14 @@ def claimed(slug: str) -> Iterator[Path]:
         raise BadUsage(
             f"There is already a bottle named {slug}.", next=f"Choose another --name, or `bot-bottle rm {slug}`."
         ) from None
+    lock = take_lock(stage_dir)
     try:
         yield stage_dir
     except BaseException:
         remove_tree(stage_dir)
         raise
+    finally:
+        os.close(lock)
 
 
 def remove_tree(folder: Path) -> None:

@@ -22,10 +22,12 @@ def pushes() -> None:
 @click.option("-a", "--all", "decided_too", is_flag=True, help="List the decided ones too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def ls(slug: str | None, *, decided_too: bool, as_json: bool) -> None:
-    """List the held pushes, the oldest first. The id names the commits exactly."""
+    """List the held pushes, the oldest first, then those that a crash cut off. The id names the commits exactly."""
     found = held.held(slug, decided_too=decided_too)
+    doubtful = held.in_doubt(slug)
     if as_json:
         rows = [{"id": one.id, "slug": one.slug, **asdict(one.hold)} for one in found]
+        rows += [{"id": "", **asdict(one), "state": "unknown"} for one in doubtful]
         click.echo(json.dumps(rows, indent=2))
         return
     out = make_say(quiet=False, to_stdout=True)
@@ -33,8 +35,25 @@ def ls(slug: str | None, *, decided_too: bool, as_json: bool) -> None:
         refs = ", ".join(update.ref.removeprefix("refs/heads/") for update in one.hold.updates)
         why = one.hold.state if one.hold.state != "waiting" else f"{len(one.hold.findings)} findings"
         out.labelled(one.id, f" {one.hold.repository} {refs}", why)
-    if not found:
+    for cut in doubtful:
+        refs = ", ".join(update.ref.removeprefix("refs/heads/") for update in cut.updates)
+        out.labelled(cut.slug, f" {cut.repository} {refs}", f"unknown; `bot-bottle pushes settle {cut.slug}` asks the upstream")
+    if not found and not doubtful:
         make_say(quiet=False).line("No push is held.")
+
+
+@pushes.command("settle", short_help="Ask what became of pushes that a crash cut off.")
+@click.argument("slug", metavar="NAME")
+def settle(slug: str) -> None:
+    """Ask the upstreams of an ended bottle whether they have the pushes that `pushes ls` calls unknown. Nothing is pushed."""
+    say = make_say(quiet=False)
+    learnt = held.settle(slug)
+    for one in learnt:
+        for ref, _, new in one["updates"]:
+            has = "has" if [ref, new] in [[row[0], row[2]] for row in one["taken"]] else "does not have"
+            say.line(f"The upstream of {one['repository']} {has} {new[:12]} at {ref.removeprefix('refs/heads/')}.")
+    if not learnt:
+        say.line("No push is in doubt.")
 
 
 @pushes.command("show", short_help="Show a held push with its diff.")

@@ -1,7 +1,8 @@
 """A scripted agent: edits, requests, a leak, commits, pushes to two upstreams, a question. It writes down what it was told.
 
-`agent.py NAME TOLD FORGE PASSES` runs in a bottle, in a clone of the operator's repository. TOLD is a folder of the host: one JSON
-object a line in NAME.jsonl, each written with one call. A thread sends a request all the while, so that one that leaves too late is seen.
+`agent.py NAME TOLD FORGE PASSES` runs in a bottle, in a clone of the operator's repository. TOLD is a folder of the host: one
+JSON object a line in NAME.jsonl, each written with one call. A thread sends requests all the while, so that one that leaves too
+late is seen.
 """
 
 import json

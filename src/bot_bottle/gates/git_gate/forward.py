@@ -26,14 +26,18 @@ _ROW = re.compile(r"([ +\-*!=])\t[^\t]*:([^\t:]+)\t(.*)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forwarded:
-    """The upstream's answer. `refused` has the reason for each ref that it did not take; `words` are its own lines."""
+    """The upstream's answer. `refused` has the reason for each ref that it did not take; `words` are its own lines.
+
+    To those in `unanswered`, which are in `refused` too, it said nothing: it may have taken them all the same.
+    """
 
     refused: Mapping[str, str]
     words: tuple[str, ...]
+    unanswered: frozenset[str] = frozenset()
 
 
 async def forward(mirror: Mirror, git: Git, updates: Sequence[RefUpdate], *, atomic: bool) -> Forwarded:
-    """Push, each ref from exactly the value that was checked. A ref without an answer counts as refused."""
+    """Push, each ref from exactly the value that was checked. A ref without an answer counts as refused until `learn` asked."""
     leases = [f"--force-with-lease={one.ref}:{'' if one.creates else one.old}" for one in updates]
     specs = [f"{'' if one.deletes else one.new}:{one.ref}" for one in updates]
     local = [f"--receive-pack={LOCAL_RECEIVE}"] if mirror.row["path"] is not None else []
@@ -53,7 +57,18 @@ async def forward(mirror: Mirror, git: Git, updates: Sequence[RefUpdate], *, ato
             refused[one.ref] = reason(answer[1])
     if refused and not told:
         told = tuple(line for line in said if line.startswith(("fatal:", "error:")))[:20]
-    return Forwarded(refused=refused, words=told[:200])
+    unanswered = frozenset(one.ref for one in updates if one.ref not in answers)
+    return Forwarded(refused=refused, words=told[:200], unanswered=unanswered)
+
+
+async def learn(mirror: Mirror, done: Forwarded, updates: Sequence[RefUpdate]) -> Forwarded:
+    """The upstream's answer, once it was asked what it has of what it did not answer to. BottleError when it cannot be asked."""
+    if not done.unanswered:
+        return done
+    await mirror.refresh(at_once=True)
+    refs = await mirror.refs()
+    arrived = {one.ref for one in updates if one.is_in(refs)} & done.unanswered
+    return Forwarded(refused={ref: why for ref, why in done.refused.items() if ref not in arrived}, words=done.words)
 
 
 def read_porcelain(text: str) -> dict[str, tuple[str, str]]:

@@ -3,6 +3,7 @@
 One JSON object a line. A push that was begun and has no end is settled by asking the upstream, which alone knows.
 """
 
+import errno
 import json
 import os
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ class Journal:
         """The pushes without an end. BottleError when the journal is not what we write."""
         text = self._path.read_text("ascii") if self._path.exists() else ""
         begun, self._number = read_journal(text)
+        if text and not text.endswith("\n"):  # a crash cut the last line off: nothing may be written behind it
+            os.truncate(self._path, text.rfind("\n") + 1)
         return begun
 
     def begin(self, updates: Sequence[RefUpdate]) -> int:
@@ -48,11 +51,25 @@ class Journal:
     def _write(self, row: dict[str, object], *, at_once: bool = False) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, (json.dumps(row, separators=(",", ":")) + "\n").encode("ascii"))
+            _append(descriptor, (json.dumps(row, separators=(",", ":")) + "\n").encode("ascii"))
             if at_once:
                 os.fdatasync(descriptor)
+        except OSError as error:
+            raise BottleError("The git gate's journal cannot be written.", facts=(str(error),)) from error
         finally:
             os.close(descriptor)
+
+
+def _append(descriptor: int, line: bytes) -> None:
+    """All of it or nothing: a full disk may take a part."""
+    size = os.fstat(descriptor).st_size
+    try:
+        written = os.write(descriptor, line)
+        if written < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
 
 
 def read_journal(text: str) -> tuple[tuple[Begun, ...], int]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from bot_bottle.errors import BottleError, Refused
-from bot_bottle.gates.base import BlobScan, Record
+from bot_bottle.gates.base import BlobScan, Event, Record
 from bot_bottle.gates.git_gate import pktline
 from bot_bottle.gates.git_gate.check import check_push
-from bot_bottle.gates.git_gate.forward import forward
+from bot_bottle.gates.git_gate.forward import Forwarded, forward, learn
 from bot_bottle.gates.git_gate.hold import Hold, Holds
 from bot_bottle.gates.git_gate.http import Answer, BadRequest, Body, Gone
 from bot_bottle.gates.git_gate.journal import Journal
@@ -90,23 +90,30 @@ class Pusher:
         capabilities = f"{able} object-format={form} agent=bot-bottle"
         return pktline.advertisement("git-receive-pack", rows, capabilities=capabilities, known=known, zero=zero)
 
-    async def _settle(self) -> None:
+    async def settle(self) -> list[Event]:
+        """Ask the upstream now about what a crash cut off; what was learnt, as it was recorded."""
+        async with self._turn:
+            return await self._settle()
+
+    async def _settle(self) -> list[Event]:
         """Ask the upstream what became of pushes that a crash cut off. It alone knows; nothing is pushed again."""
         if self._settled:
-            return
+            return []
         begun = self.journal.open()
         if begun:
             await self.mirror.refresh(at_once=True)
-        refs = await self.mirror.refs()
+        refs = await self.mirror.refs() if begun else {}
+        learnt = []
         for one in begun:
-            taken = all(refs.get(update.ref) == (None if update.deletes else update.new) for update in one.updates)
+            taken = [update for update in one.updates if update.is_in(refs)]
             outcome = "taken" if taken else "lost"
-            rows = [[update.ref, update.old, update.new] for update in one.updates]
-            self._record(
-                {"gate": "git-gate", "event": "settled", "repository": self.mirror.name, "outcome": outcome, "updates": rows}
-            )
+            event = {"gate": "git-gate", "event": "settled", "repository": self.mirror.name, "outcome": outcome}
+            learnt.append({**event, "updates": _rows(one.updates), "taken": _rows(taken)})
+            self._record(learnt[-1])
+            await asyncio.sleep(0)  # written before the journal forgets it
             self.journal.end(one.number, outcome)
         self._settled = True
+        return learnt
 
     async def receive(self, body: Body, answer: Answer) -> None:
         """Answer one push. BadRequest before the answer has begun, when the request is none."""
@@ -223,21 +230,19 @@ class Pusher:
         done = await forward(self.mirror, quarantine.seen_by(self.mirror.outward), updates, atomic=atomic)
         for row in done.words:
             say(f"upstream: {row}")
+        done = await self._learn(done, updates, say)
         taken = [one for one in updates if one.ref not in done.refused]
-        self.journal.end(number, "taken" if taken else "refused")
+        more = {"unknown": sorted(done.unanswered)} if done.unanswered else {}
+        self._tell("allow", push.commands, taken=_rows(taken), refused=dict(done.refused), check_ms=check_ms, **more)
+        await asyncio.sleep(0)  # what the upstream took is written down before the journal forgets it
         if taken:
             await asyncio.to_thread(quarantine.migrate)
             await self._note(taken)
+        if not done.unanswered:
+            self.journal.end(number, "taken" if taken else "refused")
         if any(why == STALE for why in done.refused.values()):
             await self.mirror.refresh(at_once=True)
             say("The upstream has moved since the gate last looked; it has looked now. Fetch, then push again.")
-        self._tell(
-            "allow",
-            push.commands,
-            taken=[[one.ref, one.old, one.new] for one in taken],
-            refused=dict(done.refused),
-            check_ms=check_ms,
-        )
         results = []
         for one in wanted:
             why = done.refused.get(one.update.ref, "")
@@ -254,6 +259,17 @@ class Pusher:
             )
         return results
 
+    async def _learn(self, done: Forwarded, updates: Sequence[RefUpdate], say: Say) -> Forwarded:
+        """The answer with what the upstream has of what it did not answer to. Where it cannot be asked, the next push asks."""
+        try:
+            return await learn(self.mirror, done, updates)
+        except BottleError as error:
+            self._settled = False
+            for row in (error.what, *error.facts):
+                say(self.mirror.scrubbed(row))
+            say("Whether the upstream has this push is not known yet. Try again: nothing is pushed twice.")
+            return done
+
     async def _note(self, taken: Sequence[RefUpdate]) -> None:
         """What the upstream has now, in the mirror as well, so that the next fetch sees it at once."""
         await self.mirror.set_refs(taken)
@@ -269,6 +285,10 @@ class Pusher:
             **more,
         }
         self._record(event)
+
+
+def _rows(updates: Sequence[RefUpdate]) -> list[list[str]]:
+    return [[one.ref, one.old, one.new] for one in updates]
 
 
 def _all(push: Push, why: str, *, second: bool, unpack: str = "ok") -> bytes:

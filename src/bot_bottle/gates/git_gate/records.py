@@ -36,6 +36,10 @@ class RefUpdate:
         """Whether the ref is new."""
         return not self.old.strip("0")
 
+    def is_in(self, refs: Mapping[str, str]) -> bool:
+        """Whether a repository with these refs has it."""
+        return refs.get(self.ref) == (None if self.deletes else self.new)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushRules:

@@ -7,7 +7,7 @@ What may have changed is the upstream, and the push goes there under a lease.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from bot_bottle.gates.git_gate.forward import forward
+from bot_bottle.gates.git_gate.forward import forward, learn
 from bot_bottle.gates.git_gate.hold import Hold, Holds, told_lines
 from bot_bottle.gates.git_gate.journal import Journal
 from bot_bottle.gates.git_gate.mirror import Mirror
@@ -59,6 +59,7 @@ class Review:
         """Why the upstream did not take all of it, or nothing."""
         number = self._journal.begin(hold.updates)
         done = await forward(self._mirror, self._mirror.outward, hold.updates, atomic=len(hold.updates) > 1)
+        done = await learn(self._mirror, done, hold.updates)  # where it cannot be asked, the push still waits
         self._journal.end(number, "refused" if done.refused else "taken")
         return "; ".join(plain(f"{ref}: {why}", limit=400) for ref, why in done.refused.items())
 

@@ -87,7 +87,8 @@ class GitGate(Gate):
             await server.serve_forever()
 
     async def control(self, request: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-        """`counts`; `pushes` lists those that wait; `approve` and `reject` decide the one that `id` names."""
+        """`counts`; `pushes` lists those that wait; `approve` and `reject` decide the one that `id` names; `settle` asks the
+        upstreams what became of pushes that a crash cut off."""
         match request.get("op"):
             case "counts":
                 return {"ok": True, **self._counts}
@@ -98,7 +99,9 @@ class GitGate(Gate):
                 by, said = str(request.get("by", "operator")), str(request.get("said", ""))
                 decided = await self._pushers[hold.repository].decide(hold.id, approves=op == "approve", by=by, said=said)
                 return {"ok": True, "state": decided.state, "said": decided.said}
-        return {"error": "no such operation", "operations": ["counts", "pushes", "approve", "reject"]}
+            case "settle":
+                return {"ok": True, "settled": [event for pusher in self._pushers.values() for event in await pusher.settle()]}
+        return {"error": "no such operation", "operations": ["counts", "pushes", "approve", "reject", "settle"]}
 
     async def close(self) -> None:
         """End every connection, and with it every git of ours."""

@@ -1,6 +1,7 @@
 """What the journal remembers, and how an upstream's answer is read."""
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,31 @@ def test_a_line_that_a_crash_cut_off_had_not_happened() -> None:
     whole = json.dumps({"push": 1, "updates": [["refs/heads/x", ZERO, A]]})
     assert read_journal(whole[:30]) == ((), 0)
     assert [one.number for one in read_journal(whole + "\n")[0]] == [1]
+
+
+def test_what_follows_a_line_that_a_crash_cut_off_is_whole(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    first = journal.begin([UPDATE])
+    with open(tmp_path / "journal", "a") as file:
+        file.write('{"push":2,"upda')
+    again = Journal(tmp_path / "journal")
+    again.open()
+    again.begin([UPDATE])
+    assert [one.number for one in Journal(tmp_path / "journal").open()] == [first, first + 1]
+
+
+def test_a_line_that_does_not_fit_on_the_disk_is_not_there_at_all(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    first = journal.begin([UPDATE])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "journal").stat().st_size + 10, limits[1]))
+    try:
+        with pytest.raises(BottleError, match="cannot be written"):
+            journal.begin([UPDATE])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    journal.end(first, "taken")
+    assert Journal(tmp_path / "journal").open() == ()
 
 
 @pytest.mark.parametrize("text", ["nonsense\n", "{}\n", '{"push": 1}\n', '{"push": 1, "updates": [["a"]]}\n', "[]\n"])
