@@ -136,6 +136,9 @@ class Backend(ABC):
     runs_services: bool = False
     """Whether programs can run beside the agent here, from images of their own."""
 
+    own_kernel: bool = False
+    """Whether a bottle's system calls are served by a kernel that is not this machine's."""
+
     @abstractmethod
     def survey(self) -> Usable | Unusable:
         """Whether this backend works on this machine; may start short-lived processes, changes nothing."""

@@ -15,6 +15,7 @@ from types import FrameType
 from bot_bottle.backends.base import Streams
 from bot_bottle.bottles.peer import Peer
 from bot_bottle.errors import BottleError, ExitCode
+from bot_bottle.guest import frames
 from bot_bottle.guest.frames import Message
 
 CHUNK = 1 << 16
@@ -36,6 +37,22 @@ class KeeperFailed(BottleError):
             next=str(message.get("next", "")),
         )
         self.exit_code = ExitCode(int(message.get("code", ExitCode.FAILED)))
+
+
+def wait_started(report: socket.socket) -> None:
+    """Return when the agent runs. KeeperFailed when it never will."""
+    message = next_message(report)
+    if message.get("type") != "started":
+        raise KeeperFailed(message)
+
+
+def next_message(report: socket.socket) -> Message:
+    """The keeper's next word, or that it said none."""
+    try:
+        received = frames.receive(report)
+    except (frames.BrokenFrame, OSError):
+        received = None
+    return SILENCE if received is None else received[0]
 
 
 class Relay:

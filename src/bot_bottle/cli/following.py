@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +9,10 @@ from contextlib import contextmanager
 from bot_bottle.backends.base import Streams
 from bot_bottle.bottles.attach import Attachment, Detached
 from bot_bottle.bottles.events import read_events, tally
-from bot_bottle.bottles.relay import SILENCE, KeeperFailed, Relay
+from bot_bottle.bottles.relay import SILENCE, KeeperFailed, Relay, wait_started
 from bot_bottle.bottles.start import Started
 from bot_bottle.cli.say import Say
 from bot_bottle.errors import ExitCode
-from bot_bottle.guest import frames
 from bot_bottle.guest.frames import Message
 from bot_bottle.host import paths
 from bot_bottle.plans.bottle import BottlePlan
@@ -36,7 +34,7 @@ def reclaiming(slug: str) -> Iterator[None]:
 
 def leave(started: Started, *, as_json: bool, say: Say) -> int:
     """Wait until the agent runs, say how to come back, and go."""
-    _wait_started(started.kept.report)
+    wait_started(started.kept.report)
     slug = started.plan.slug
     if as_json:
         print(json.dumps({"slug": slug, "stage_dir": str(started.plan.stage_dir)}))
@@ -48,7 +46,7 @@ def leave(started: Started, *, as_json: bool, say: Say) -> int:
 
 def on_terminal(started: Started, *, say: Say) -> int:
     """The agent's own screen on ours, until it ends or the operator detaches."""
-    _wait_started(started.kept.report)
+    wait_started(started.kept.report)
     slug = started.plan.slug
     attachment = Attachment(started.kept.report)
     ended = attachment.run()
@@ -67,22 +65,6 @@ def on_streams(started: Started, *, say: Say) -> int:
     final = Relay(started.kept.report, started.kept.streams, own=own).run()
     os.waitpid(started.kept.pid, 0)
     return conclude(started.plan, final, say=say)
-
-
-def _wait_started(report: socket.socket) -> None:
-    message = _next(report)
-    if message.get("type") != "started":
-        raise KeeperFailed(message)
-
-
-def _next(report: socket.socket) -> Message:
-    try:
-        received = frames.receive(report)
-    except (frames.BrokenFrame, OSError):
-        received = None
-    if received is None:
-        return SILENCE
-    return received[0]
 
 
 def conclude(plan: BottlePlan, final: Message, *, say: Say) -> int:

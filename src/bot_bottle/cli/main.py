@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "rm": "lifecycle:rm",
     "clean": "lifecycle:clean",
     "doctor": "doctor:doctor",
+    "attack": "attack:attack_",
     "completion": "lifecycle:completion",
     "agents": "agents:agents",
     "images": "images:images",

@@ -23,6 +23,7 @@ class Gvisor(Backend):
 
     name = "gvisor"
     uses_images = True
+    own_kernel = True
 
     def survey(self) -> Usable | Unusable:
         """Whether it works here."""

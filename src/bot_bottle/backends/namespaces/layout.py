@@ -26,6 +26,10 @@ PROC_HIDDEN_FILES = (
     "sched_debug",
     "kpagecount",
     "kpageflags",
+    "kpagecgroup",
+    "pagetypeinfo",
+    "slabinfo",
+    "vmallocinfo",
 )
 PROC_HIDDEN_FOLDERS = ("scsi", "asound")
 """Parts that tell of the host or of its other users (as the OCI runtime's maskedPaths)."""

@@ -26,6 +26,7 @@ class Smolmachines(Backend):
 
     name = "smolmachines"
     uses_images = True
+    own_kernel = True
 
     def __init__(self) -> None:
         self._found: Engine | Unusable | None = None

@@ -1,0 +1,183 @@
+"""Sets the scene of the attacks on the host: bait, the servers that rules allow, and the bottles, started by the normal doors.
+
+Everything lies in one temporary folder and in the bottles' own; leaving the context ends and removes all of it.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from bot_bottle.attacks import inside
+from bot_bottle.backends.base import TtySize
+from bot_bottle.bottles import listing
+from bot_bottle.bottles.idle import search_path
+from bot_bottle.bottles.relay import wait_started
+from bot_bottle.bottles.start import Asked, Started, start
+from bot_bottle.bottles.stop import stop
+from bot_bottle.errors import BottleError
+from bot_bottle.gates.egress.authority import Authority, make_authority
+from bot_bottle.host.files import write_file
+from bot_bottle.host.run import LongCommand, spawn
+from bot_bottle.manifest.overrides import Overrides
+from bot_bottle.manifest.read import Sources
+from bot_bottle.plans.bottle import BottlePlan
+from bot_bottle.record import dataclass, field
+
+Facts = dict[str, Any]  # Any: JSON
+Say = Callable[[str], None]
+
+OPEN_HOST, PLAIN_HOST = "open.example.com", "plain.example.com"
+TOOLS = ".bot-bottle-attack"
+"""The folder of the workspaces with the programs that run inside."""
+READY_S = 10.0
+PORTS = range(40_000, 60_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What the operator chose: the backend and the image, empty for the manifest's usual ones."""
+
+    backend: str | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scene:
+    """What stands: the folder, the facts that cases name, the secrets that must not leave, and the bottles by their part."""
+
+    folder: Path
+    facts: Facts
+    canaries: Mapping[str, str] = field(repr=False)
+    bottles: dict[str, BottlePlan]
+    wanted: Wanted
+
+    def touched(self) -> list[dict[str, str]]:
+        """What the bait's listeners wrote down."""
+        return [json.loads(line) for line in (self.folder / "bait" / "touched.jsonl").read_text().splitlines()]
+
+
+@contextmanager
+def set_scene(wanted: Wanted, *, say: Say) -> Iterator[Scene]:
+    """The scene with the main bottle and its neighbour; ended and removed afterwards."""
+    canaries = {name: f"bb-{name}-{secrets.token_urlsafe(24)}" for name in ("argument", "environment", "memory", "file", "api")}
+    with ExitStack() as undo:
+        folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="bot-bottle-attack-")))
+        facts = start_decoy(folder, canaries, undo)
+        write_project(folder / "project")
+        write_file(folder / "secret", canaries["file"])
+        facts |= {f"{name}_canary": value for name, value in canaries.items() if name in ("argument", "environment", "memory")}
+        facts |= {"secret_path": str(folder / "secret"), "neighbour_port": secrets.choice(PORTS)}
+        facts["neighbour_abstract"] = f"\0bot-bottle-neighbour-{secrets.token_hex(8)}"
+        scene = Scene(folder=folder, facts=facts, canaries=canaries, bottles={}, wanted=wanted)
+        write_manifest(scene)
+        add_bottle(scene, "main", ("agent",), undo, say=say)
+        neighbour = ("neighbour", str(facts["neighbour_port"]), facts["neighbour_abstract"][1:])
+        add_bottle(scene, "neighbour", neighbour, undo, say=say)
+        yield scene
+
+
+def start_decoy(folder: Path, canaries: Mapping[str, str], undo: ExitStack) -> Facts:
+    """Start the bait, and return where everything of it is."""
+    bait = folder / "bait"
+    bait.mkdir(mode=0o755)
+    certificate, key = make_authority("attack")
+    write_file(folder / "ca.pem", certificate)
+    pair = Authority(key, slug="attack").leaf(OPEN_HOST)
+    write_file(bait / "leaf.pem", pair.certificate + pair.key)
+    code = f"import sys; sys.path[:0] = {search_path()!r}; from bot_bottle.attacks.decoy import main; main()"
+    log = os.open(folder / "bait.log", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    process = spawn(
+        LongCommand(
+            argv=(sys.executable, "-I", "-S", "-c", code, str(bait), canaries["memory"], canaries["argument"]),
+            env={"LANG": "C.UTF-8", "PATH": os.defpath, "BOT_BOTTLE_BAIT": canaries["environment"]},
+            stderr=log,
+        )
+    )
+    undo.callback(process.end)
+    os.close(log)
+    deadline = time.monotonic() + READY_S
+    while not (bait / "facts.json").exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise BottleError("The bait did not start.", facts=((folder / "bait.log").read_text()[-2000:],))
+        time.sleep(0.01)
+    facts: Facts = json.loads((bait / "facts.json").read_text())
+    return facts
+
+
+def write_project(project: Path) -> None:
+    """A workspace that holds the programs for inside, as a package that needs nothing of ours."""
+    source = Path(inside.__file__).parent
+    package = project / TOOLS / "bot_bottle" / "attacks" / "inside"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent, package.parents[1]):
+        (folder / "__init__.py").write_text("")
+    for path in source.glob("*.py"):
+        shutil.copyfile(path, package / path.name)
+    (project / "README.md").write_text("A project.\n")
+
+
+def write_manifest(scene: Scene) -> None:
+    """One that opens a host with TLS and one without, and gives the bottle limits."""
+    facts = scene.facts
+    connect = {f"{OPEN_HOST}:443": f"127.0.0.1:{facts['web_tls_port']}", f"{PLAIN_HOST}:80": f"127.0.0.1:{facts['web_port']}"}
+    text = {
+        "agent": "shell",
+        "egress": {
+            "rules": [
+                {"host": OPEN_HOST, "methods": ["GET", "POST"], "paths": ["/open/**"]},
+                {"host": OPEN_HOST, "paths": ["/open/closed/**"], "deny": True},
+                {"host": PLAIN_HOST, "scheme": "http"},
+            ],
+            "upstream": {"connect": connect, "ca": [str(scene.folder / "ca.pem")]},
+        },
+        "limits": {"memory": "512MiB", "pids": 256, "time": "15m"},
+    }
+    write_file(scene.folder / "bottle.yaml", json.dumps(text))
+
+
+def add_bottle(scene: Scene, part: str, program: tuple[str, ...], undo: ExitStack, *, say: Say) -> None:
+    """Start one more bottle, whose agent is one of the programs for inside."""
+    wanted = scene.wanted
+    words = inside_words(program[0], *program[1:])
+    overrides = Overrides(
+        agent="shell", backend=wanted.backend, workspace=scene.folder / "project", mode="copy", args=words, image=wanted.image
+    )
+    asked = Asked(
+        sources=Sources(cwd=scene.folder, manifest=scene.folder / "bottle.yaml", overrides=overrides),
+        slug=f"attack-{part}-{secrets.token_hex(3)}",
+        detach=True,
+        terminal=TtySize(rows=24, cols=80),
+    )
+    started = start(asked, host=os.environ, say=say, preflight=lambda _plan: None)
+    assert isinstance(started, Started)
+    undo.callback(end_bottle, started.plan.slug)
+    wait_started(started.kept.report)
+    scene.bottles[part] = started.plan
+
+
+def inside_words(program: str, *words: str) -> tuple[str, ...]:
+    """The command that runs one of the programs for inside, in the workspace."""
+    return (
+        "env",
+        f"PYTHONPATH={TOOLS}",
+        "PYTHONDONTWRITEBYTECODE=1",
+        "python3",
+        "-m",
+        f"bot_bottle.attacks.inside.{program}",
+        *words,
+    )
+
+
+def end_bottle(slug: str) -> None:
+    """End the bottle and remove all of it."""
+    if listing.read_state(slug) in ("starting", "running"):
+        stop(slug, grace_s=0.2)
+    listing.remove(slug, force=True)
