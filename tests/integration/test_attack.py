@@ -39,7 +39,7 @@ def attacked(shop: Shop, *prefix: str, backend: str) -> dict[str, Any]:  # Any: 
         check=False,
     )
     assert done.stdout, done.stderr.decode()
-    said = json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(done.stdout)  # Any: JSON
     assert done.returncode == (123 if said["counts"]["NOT contained"] else 0)
     return said
 

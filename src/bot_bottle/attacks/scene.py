@@ -23,7 +23,7 @@ from bot_bottle.bottles.relay import wait_started
 from bot_bottle.bottles.start import Asked, Started, start
 from bot_bottle.bottles.stop import stop
 from bot_bottle.errors import BottleError
-from bot_bottle.gates.egress.authority import Authority, make_authority
+from bot_bottle.gates.egress.authority import Authority
 from bot_bottle.host.files import write_file
 from bot_bottle.host.run import LongCommand, spawn
 from bot_bottle.manifest.overrides import Overrides
@@ -88,9 +88,9 @@ def start_decoy(folder: Path, canaries: Mapping[str, str], undo: ExitStack) -> F
     """Start the bait, and return where everything of it is."""
     bait = folder / "bait"
     bait.mkdir(mode=0o755)
-    certificate, key = make_authority("attack")
-    write_file(folder / "ca.pem", certificate)
-    pair = Authority(key, slug="attack").leaf(OPEN_HOST)
+    authority = Authority("attack")
+    write_file(folder / "ca.pem", authority.certificate)
+    pair = authority.leaf(OPEN_HOST)
     write_file(bait / "leaf.pem", pair.certificate + pair.key)
     code = f"import sys; sys.path[:0] = {search_path()!r}; from bot_bottle.attacks.decoy import main; main()"
     log = os.open(folder / "bait.log", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
