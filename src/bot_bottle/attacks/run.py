@@ -13,7 +13,8 @@ from bot_bottle.attacks.judge import judge
 from bot_bottle.attacks.scene import Say, Scene, Wanted, inside_words, set_scene
 from bot_bottle.backends.base import Streams
 from bot_bottle.backends.registry import find_backend
-from bot_bottle.bottles.exec import exec_in
+from bot_bottle.bottles.exec import open_streams
+from bot_bottle.bottles.relay import Relay
 from bot_bottle.bottles.status import read_status
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.plans.bottle import BottlePlan
@@ -61,8 +62,9 @@ def ask(scene: Scene, place: Place, cases: Sequence[Case]) -> dict[str, Answer]:
     asked.write_text(json.dumps(questions))
     with asked.open("rb") as stdin, said.open("wb") as stdout, failed.open("wb") as stderr:
         streams = Streams(stdin=stdin.fileno(), stdout=stdout.fileno(), stderr=stderr.fileno())
-        ended = exec_in(slug, inside_words("main"), terminal=None, env=(), cwd=None, streams=streams)
-    if ended.code == 127:
+        channel, outer = open_streams(slug, inside_words("main"), env=(), cwd=None)
+        ended = Relay(channel, outer, own=streams).run()
+    if ended.get("code") == 127:
         raise CannotRunHere(
             "The program that attacks needs python3 inside the bottle.",
             facts=(first_line(failed),),
