@@ -6,6 +6,7 @@ into it. The guest itself has no network. Needs root (mmdebstrap, chroot).
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,12 +21,15 @@ SUITE = "bookworm"
 HOST_PACKAGES = (
     "linux-image-amd64",
     *("kmod", "procps", "iproute2", "e2fsprogs", "zstd", "ca-certificates"),
-    *("python3", "python3-venv", "git", "bubblewrap", "docker.io", "iptables"),
+    *("python3", "python3-venv", "git"),
 )
 BOTTLE_PACKAGES = ("ca-certificates", "git", "python3-minimal", "procps")
 """What the image of the bottles holds: the agents bring their own programs."""
 
 ENGINE = "smolmachines==1.32.2"
+TEST_WHEELS = ("pytest", "iniconfig", "hypothesis", "sortedcontainers")
+"""Of the pins of development, only what runs tests."""
+
 DISK_SIZE = "12G"
 AGENTS = ("claude",)
 
@@ -78,7 +82,7 @@ def system(packages: tuple[str, ...]) -> Path:
 
 def wheels() -> Path:
     """Wheels of everything that runs in the guest, for its own Python."""
-    pins = [ROOT / "pins" / name for name in ("run.txt", "dev.txt")]
+    pins = (ROOT / "pins/run.txt").read_text() + chosen((ROOT / "pins/dev.txt").read_text(), TEST_WHEELS)
 
     def make(place: Path) -> None:
         pip = (
@@ -92,11 +96,19 @@ def wheels() -> Path:
             "--only-binary=:all:",
             "--python-version=3.11",
         )
-        for pin in pins:
-            run(*pip, "--no-deps", "--requirement", pin)
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=CACHE) as listed:
+            listed.write(pins)
+            listed.flush()
+            run(*pip, "--no-deps", "--requirement", listed.name)
         run(*pip, "--no-deps", ENGINE)
 
-    return cached(f"wheels-{digest(ENGINE, *(pin.read_bytes() for pin in pins))}", make)
+    return cached(f"wheels-{digest(ENGINE, pins)}", make)
+
+
+def chosen(pins: str, names: tuple[str, ...]) -> str:
+    """The requirements of these names, each with the lines of hashes that belong to it."""
+    requirements = re.split(r"^(?=\w)", pins, flags=re.MULTILINE)
+    return "".join(one for one in requirements if one.partition("==")[0] in names)
 
 
 def agents() -> Path:
@@ -147,6 +159,9 @@ def fill(tree: Path, *, host: Path, bottle: Path, wheelhouse: Path, installed: P
     pip = ("/opt/venv/bin/pip", "install", "--quiet", "--no-index", "--no-deps", "--no-warn-script-location")
     run("chroot", tree, "sh", "-c", " ".join((*pip, "/opt/wheels/*")))
     shutil.rmtree(tree / "opt/wheels")
+    for template in (tree / "opt/venv/lib/python3.11/site-packages/smol").glob("*.ext4.zst"):
+        # thirty gigabytes of holes: the engine writes them at its first start, which takes minutes on an emulated processor
+        run("chroot", tree, "zstd", "--quiet", "--decompress", "--sparse", "/" + str(template.relative_to(tree)))
     (tree / "opt/venv/lib/python3.11/site-packages/bot_bottle.pth").write_text("/job/tree/src\n")
     shutil.copy(HERE / "init.sh", tree / "sbin/kvm-host-init")
     (tree / "sbin/kvm-host-init").chmod(0o755)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from bot_bottle.backends.base import Backend, BundleLink, RunningBottle, Unusable, Usable
 from bot_bottle.backends.guest_programs import why_no_programs
-from bot_bottle.backends.smolmachines.engine import Engine, find_engine
+from bot_bottle.backends.smolmachines.engine import Engine, find_engine, ready_engine
 from bot_bottle.backends.smolmachines.image import find_image
 from bot_bottle.backends.smolmachines.journal import noted, strike
 from bot_bottle.backends.smolmachines.launch import launch, remove_machine
 from bot_bottle.backends.smolmachines.plan import SmolmachinesBottlePlan
-from bot_bottle.backends.smolmachines.prepare import prepare
+from bot_bottle.backends.smolmachines.prepare import engine_plan, prepare
+from bot_bottle.backends.smolmachines.trial import why_no_machine
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.host.run import run
 from bot_bottle.plans.bottle import BottlePlan
@@ -40,7 +41,14 @@ class Smolmachines(Backend):
             return why
         if (missing := why_no_programs()) is not None:
             return Unusable(why=missing, next="Install a compiler: pip install ziglang")
-        return Usable(facts=(f"smolvm {engine.version}", "machines have no network card"))
+        try:
+            ready_engine(engine)
+            failed = why_no_machine(engine_plan(engine, host=os.environ), run=run)
+        except CannotRunHere as error:
+            return Unusable(why=error.what, facts=error.facts, next=error.next)
+        if failed is not None:
+            return failed
+        return Usable(facts=(f"smolvm {engine.version}", "tried out: a machine came up", "machines have no network card"))
 
     def ready_image(self, wanted: WantedImage, *, make: bool, say: Callable[[str], None]) -> ReadyImage | None:
         """The archive or the folder that the machine's file system is made from."""

@@ -15,7 +15,18 @@ FAILED = 1
 """The engine's own exit code for everything that went wrong (2: wrong arguments)."""
 
 Cause = Literal[
-    "no kvm", "no memory", "no disk", "not ready", "not found", "exists", "taken", "image", "interrupted", "usage", "other"
+    "no kvm",
+    "bad kvm",
+    "no memory",
+    "no disk",
+    "not ready",
+    "not found",
+    "exists",
+    "taken",
+    "image",
+    "interrupted",
+    "usage",
+    "other",
 ]
 
 
@@ -45,6 +56,7 @@ class Listed:
 
 SIGNS: tuple[tuple[Cause, tuple[str, ...]], ...] = (
     ("no kvm", ("kvm_unavailable", "hypervisor_unavailable", "/dev/kvm", "kvm is not", "kvm access")),
+    ("bad kvm", ("kvm_exit_internal_error", "kvm_exit_fail_entry")),
     (
         "not ready",
         (
@@ -102,6 +114,7 @@ def last_words(stderr: str) -> str:
 
 ADVICE: dict[Cause, str] = {
     "no kvm": "Load the kvm module (modprobe kvm_intel or kvm_amd), and be a member of the group kvm: `bot-bottle doctor` looks.",
+    "bad kvm": "Use another backend. In a virtual machine, ask whether its host offers nested virtualization to it.",
     "no memory": "Give the bottle less memory (limits.memory), or stop other bottles.",
     "no disk": "Make room: machines lie below the state folder, artifacts below the cache folder of bot-bottle.",
     "not ready": "The machine did not start in time; on a busy machine a second try may do.",
@@ -113,7 +126,7 @@ ADVICE: dict[Cause, str] = {
 def explain(what: str, failure: Failure) -> BottleError:
     """The failure as an error for people."""
     facts = (f"the engine said: {plain(failure.message, limit=400)}",)
-    kind = CannotRunHere if failure.cause == "no kvm" else BottleError
+    kind = CannotRunHere if failure.cause in {"no kvm", "bad kvm"} else BottleError
     return kind(what, facts=facts, next=ADVICE.get(failure.cause, ""))
 
 

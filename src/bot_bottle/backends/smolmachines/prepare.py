@@ -59,13 +59,7 @@ def prepare(shared: BottlePlan, engine: Engine, *, host: Mapping[str, str]) -> S
     return SmolmachinesBottlePlan(
         **field_values(shared),
         machine_name=machine_name(shared.slug, shared.stage_dir),
-        engine=EnginePlan(
-            program=engine.program,
-            version=engine.version,
-            library=engine.library,
-            env=tuple(sorted(engine_env(host, library=engine.library).items())),
-            state=engine_state(),
-        ),
+        engine=engine_plan(engine, host=host),
         machine_image=image_of(shared, engine.version),
         user=user,
         size=size,
@@ -77,6 +71,17 @@ def prepare(shared: BottlePlan, engine: Engine, *, host: Mapping[str, str]) -> S
         told=told,
         labels=(("bot-bottle", shared.slug), ("bot-bottle.stage", str(shared.stage_dir))),
         sealing=_sealing(shared, engine, size),
+    )
+
+
+def engine_plan(engine: Engine, *, host: Mapping[str, str]) -> EnginePlan:
+    """The engine with its environment and its folder."""
+    return EnginePlan(
+        program=engine.program,
+        version=engine.version,
+        library=engine.library,
+        env=tuple(sorted(engine_env(host, library=engine.library).items())),
+        state=engine_state(),
     )
 
 

@@ -46,6 +46,16 @@ CAPTURED: tuple[tuple[int, str, Cause], ...] = (
         ),
         "not ready",
     ),
+    (
+        1,
+        error(
+            "SMOLVM_ERROR",
+            "agent operation failed: start machine: agent operation failed: monitor agent: [2026-11-24T17:01:58.377500Z ERROR "
+            "krun_vmm::linux::vstate] Received KVM_EXIT_INTERNAL_ERROR signal "
+            "(boot process exited (code 1) before the agent was ready)",
+        ),
+        "bad kvm",
+    ),
     (1, error("NOT_FOUND", "vm not found: bb-one"), "not found"),
     (1, error("NOT_FOUND", "mount source not found: /no/such"), "not found"),
     (
