@@ -17,8 +17,8 @@ from plans import PATIENCE
 from scene import Operator, git_repository, open_folder
 
 USER = 1000
-AGENTS = Path("/opt/agents")
-"""Where the emulated host has agents that everybody may read."""
+AGENTS = Path(os.environ.get("BOT_BOTTLE_TEST_AGENTS", "/opt/agents"))
+"""Installed agents that everybody may read."""
 
 
 @pytest.fixture(scope="module")
