@@ -208,7 +208,16 @@ def approve(ask: AskView, said: Row, *, host: Mapping[str, str]) -> Row:
     if ask.kind == "push":
         return _decide_push(ask, approves=True)
     more = preset_rules(str(ask.delta["name"]), host) if ask.kind == "preset" and ask.delta is not None else {}
+    _sign(ask, "approve", {name: said[name] for name in ("scope", "seconds", "narrow") if said.get(name)})
     return to_gate(ask.slug, {"op": "approve", "id": ask.id.rpartition("/")[2], **more, **said})
+
+
+def _sign(ask: AskView, event: str, said: Row) -> None:
+    """Into the bottle's log, before it is done: who answers, by the id with the review token, and what they were shown."""
+    from bot_bottle.bottles.audit.say import note
+
+    shown = {"title": ask.title, "reason": ask.reason, "delta": ask.delta, "risks": [list(risk) for risk in ask.risks]}
+    note(ask.slug, event, {"id": ask.id, "kind": ask.kind, "by": who(), "shown": shown, **said})
 
 
 def _decide_push(ask: AskView, *, approves: bool, said: str = "") -> Row:
@@ -265,11 +274,15 @@ def deny(ask: AskView, *, reason: str, alternative: str = "") -> Row:
     """Refuse, and tell the agent why."""
     if ask.kind == "push":
         return _decide_push(ask, approves=False, said=" ".join(part for part in (reason, alternative) if part))
+    _sign(ask, "deny", {"reason": reason, "alternative": alternative})
     return to_gate(ask.slug, {"op": "deny", "id": ask.id.rpartition("/")[2], "reason": reason, "alternative": alternative})
 
 
 def revoke(slug: str, name: str) -> None:
     """End a grant now, with the connections that live by it."""
+    from bot_bottle.bottles.audit.say import note
+
+    note(slug, "revoke", {"by": who(), "grant": name})
     to_gate(slug, {"op": "revoke", "name": name})
 
 

@@ -131,6 +131,7 @@ class Keeper:
         )
         write_status(self._status)
         self._tell({"type": "started", "terminal": isinstance(keeping.io, TtySize)})
+        self._log.started()
         if isinstance(keeping.io, TtySize) and not keeping.detach:
             self._main.join(self._report, None)  # the starting terminal sees all of it, however soon it ends
         watch: list[tuple[int, Callable[[], None]]] = [
@@ -398,12 +399,16 @@ class Keeper:
     def _record(self, state: State, code: int, why: str) -> str:
         """Returns `why`, with what keeps it from being written down; the next command then finds a bottle that died."""
         self._status = replace(self._status, state=state, ended=time.time(), exit_code=code, why=why, keeper_pid=None)
+        failed = ""
         try:
             self._log.note(state, {"code": code, "why": why})
-            write_status(self._status)
         except (OSError, BottleError) as error:
-            return "; ".join(part for part in (why, f"its end could not be recorded ({error})") if part)
-        return why
+            failed = f"its end is not in its log ({error})"
+        try:
+            write_status(self._status)
+        except OSError as error:
+            failed = f"its end could not be recorded ({error})"
+        return "; ".join(part for part in (why, failed) if part)
 
     def _tell(self, message: Message) -> None:
         if self._report.is_open:

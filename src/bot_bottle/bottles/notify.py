@@ -147,9 +147,9 @@ def _signed(body: bytes, notify: Notify, host: Mapping[str, str], *, at: int) ->
 
 def record(stage_dir: Path, what: str) -> None:
     """A hook that fails is no reason to stop a bottle, but somebody will want to know."""
-    event = {"ts": time.time(), "event": "notification-failed", "why": what[:500]}
-    with open(stage_dir / "keeper.jsonl", "a", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(json.dumps(event) + "\n")
+    from bot_bottle.bottles.audit.say import remark
+
+    remark(stage_dir, {"gate": "notify", "event": "failed", "why": what[:500]})
 
 
 def notify_of(spec: Row) -> Notify:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot_bottle.bottles.asks import who
+from bot_bottle.bottles.audit.say import later, note
 from bot_bottle.bottles.status import is_kept, read_status, slugs
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.gates.ask import ask as ask_gate
@@ -98,7 +99,9 @@ def settle(slug: str) -> list[dict[str, Any]]:  # Any: JSON
         raise BadUsage(f"The bottle {slug} runs.", next="Its own next push asks; or `bot-bottle stop` first.")
     if not in_doubt(slug):
         return []
-    settled: list[dict[str, Any]] = asyncio.run(_without_bottle(slug, {"op": "settle"}))["settled"]  # Any: JSON
+    settled: list[dict[str, Any]] = asyncio.run(
+        _without_bottle(slug, {"op": "settle"}, {"gate": "operator", "event": "settle", "by": who()})
+    )["settled"]  # Any: JSON
     return settled
 
 
@@ -124,28 +127,40 @@ def find(text: str) -> HeldPush:
 
 def decide(one: HeldPush, *, approves: bool, said: str = "") -> tuple[str, str]:
     """Approve or reject exactly this push; its new state, and what the upstream said where it refused."""
-    request = {"gate": "git-gate", "op": "approve" if approves else "reject", "id": one.hold.id, "by": who(), "said": said}
+    op, by = "approve" if approves else "reject", who()
+    request = {"gate": "git-gate", "op": op, "id": one.hold.id, "by": by, "said": said}
+    seen = {"id": one.id, "kind": "push", "by": by, "said": said, "shown": seen_of(one)}
     if is_kept(one.slug):
+        note(one.slug, op, seen)
         answer = ask_gate(paths.bottle_dir(one.slug) / "bundle.sock", request, timeout_s=DECIDE_S)
     else:
-        answer = asyncio.run(_without_bottle(one.slug, request))
+        answer = asyncio.run(_without_bottle(one.slug, request, {"gate": "operator", "event": op, **seen}))
     if "error" in answer:
         raise BottleError(str(answer["error"]), facts=tuple(str(fact) for fact in answer.get("facts", ())))
     return str(answer["state"]), str(answer["said"])
 
 
-async def _without_bottle(slug: str, request: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+def seen_of(one: HeldPush) -> dict[str, Any]:  # Any: JSON
+    """What its id stands for, as an approval is recorded: the upstream, and ref, old and new commit of each update."""
+    rows = [[plain(update.ref, limit=200), update.old, update.new] for update in one.hold.updates]
+    findings = [{"rule": finding.rule, "where": plain(finding.where, limit=200)} for finding in one.hold.findings[:64]]
+    return {"repository": one.hold.repository, "updates": rows, "findings": findings}
+
+
+async def _without_bottle(slug: str, request: Mapping[str, Any], said: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
     """The gate itself, for one decision: the bottle is over, its mirror and its configuration are still there."""
     from bot_bottle.gates.events import EventLog
     from bot_bottle.gates.git_gate.serve import GitGate
 
-    log = EventLog(paths.bottle_dir(slug) / "events.jsonl")
-    try:
-        gate = GitGate(config_of(slug), secrets_of(slug), log.record)
-        answer = await gate.control(request)
-        await gate.close()
-    finally:
-        log.close()
+    with later(slug) as (path, sign):
+        log = EventLog(path)
+        log.record(said, sign=sign)
+        try:
+            gate = GitGate(config_of(slug), secrets_of(slug), log.record)
+            answer = await gate.control(request)
+            await gate.close()
+        finally:
+            log.close()
     return answer
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot_bottle.backends.base import OUTSIDE
 from bot_bottle.backends.registry import find_backend
+from bot_bottle.bottles.audit.say import close
 from bot_bottle.bottles.bundle_link import end_left
 from bot_bottle.bottles.listing import forget, has_doubtful_pushes, has_unlanded_work, tidy
 from bot_bottle.bottles.status import SLUG, Status, is_kept, read_status, write_status
@@ -65,5 +66,6 @@ def _reclaim(status: Status) -> None:
     stage_dir = paths.bottle_dir(status.slug)
     end_left(stage_dir)
     find_backend(status.backend).clean(stage_dir)
+    close(stage_dir, status.why)
     tidy(stage_dir, origin=status.workspace_path, mode=status.mode)
     write_status(replace(status, state="failed", ended=time.time(), exit_code=None))

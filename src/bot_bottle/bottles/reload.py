@@ -5,14 +5,13 @@ brought (its model's hosts and key) stays as it was: it comes from the shell tha
 """
 
 import json
-import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bot_bottle.agents.base import AgentDefaults
 from bot_bottle.bottles.asks import socket_of, who
+from bot_bottle.bottles.audit.say import note
 from bot_bottle.bottles.secrets import read_secrets, system_keyring
 from bot_bottle.bottles.start import complete
 from bot_bottle.errors import BottleError
@@ -85,7 +84,7 @@ def reload(slug: str, *, host: Mapping[str, str]) -> Reloaded:
     changed = to_json(spec)
     held |= {name: changed[name] for name in LIVE}
     write_file(stage_dir / "plan.json", json.dumps(plan))  # what the next reload starts from
-    _note(stage_dir, done)
+    note(slug, "reloaded", {"by": who(), "added": list(done.added), "removed": list(done.removed), "later": list(done.later)})
     return done
 
 
@@ -150,10 +149,3 @@ def _tell(control: Path, request: dict[str, Any]) -> None:  # Any: JSON
     answer = ask_gate(control, request)
     if "error" in answer:
         raise BottleError(str(answer["error"]), facts=tuple(str(fact) for fact in answer.get("facts", ())))
-
-
-def _note(stage_dir: Path, done: Reloaded) -> None:
-    """Beside the keeper's other notes: who changed the policy of a running bottle, and how."""
-    event = {"ts": time.time(), "event": "reloaded", "by": who(), "added": list(done.added), "removed": list(done.removed)}
-    with open(stage_dir / "keeper.jsonl", "a", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(json.dumps(event) + "\n")

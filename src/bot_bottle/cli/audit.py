@@ -1,8 +1,8 @@
 """`bot-bottle audit`: what a bottle did, whether its log is what was written, and the log in other programs' forms."""
 
 import json
-import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ from bot_bottle import __version__
 from bot_bottle.bottles.audit import export as forms
 from bot_bottle.bottles.audit import key as keys
 from bot_bottle.bottles.audit import places, words
-from bot_bottle.bottles.audit.read import Checked, check, events, find, settled
+from bot_bottle.bottles.audit.read import Checked, Event, check, events, find, settled
 from bot_bottle.bottles.audit.verify import Keys
 from bot_bottle.bottles.traffic import har, rows
 from bot_bottle.errors import BottleError
@@ -25,7 +25,7 @@ UNENDED = 3
 
 FORMATS = ("otel", "har", "csv", "jsonl")
 
-LOG = click.argument("log", metavar="NAME|FILE")
+LOG = click.argument("named", metavar="NAME|FILE")
 
 
 @click.group("audit", short_help="Show, verify and export what bottles did.")
@@ -49,23 +49,26 @@ def ls(slug: str | None) -> None:
 @click.option("--gate", metavar="NAME", help="Only events of this gate (egress, dlp, git-gate, supervise, keeper, operator).")
 @click.option("--denied", is_flag=True, help="Only what was refused or held.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as in the log.")
-def show(log: str, *, gate: str | None, denied: bool, as_json: bool) -> int:
+def show(named: str, *, gate: str | None, denied: bool, as_json: bool) -> int:
     """One line for each event: time, who wrote it, what, the verdict, what it is about, why, and by whom.
 
     Says first whether the log verifies; the exit code is that of `verify`.
     """
-    path = find(log)
+    path = find(named)
     found = check(path)
     click.echo(sentence(found), err=True)
-    for event in events(settled(path)):
-        if (gate and event.get("gate") != gate) or (denied and words.verdict(event) not in ("deny", "hold")):
-            continue
-        if as_json:
-            click.echo(json.dumps(event))
-            continue
-        clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(event.get("ts") or 0)))
-        click.echo(plain(f"{event.get('seq')!s:>5}  {clock}  {words.line(event)}", limit=600))
+    with settled(path) as log:
+        for event in events(log):
+            if (gate and event.get("gate") != gate) or (denied and words.verdict(event) not in ("deny", "hold")):
+                continue
+            click.echo(json.dumps(event) if as_json else line(event))
     return code_of(found)
+
+
+def line(event: Event) -> str:
+    """One event for a person. What the bottle wrote is made plain."""
+    clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(words.moment(event)))
+    return plain(f"{event.get('seq')!s:>5}  {clock}  {words.line(event)}", limit=600)
 
 
 @audit.command("verify", short_help="Say whether logs are what was written.")
@@ -98,18 +101,20 @@ def verify(named: tuple[str, ...], *, key_files: tuple[Path, ...], as_json: bool
 @LOG
 @click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="What to write.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write (0600); standard output when left out.")
-def export(log: str, *, form: str, output: Path | None) -> int:
+def export(named: str, *, form: str, output: Path | None) -> int:
     """Write the log as OpenTelemetry logs (otel), its HTTP requests (har), a table (csv), or as it is, to be verified elsewhere.
 
     The exit code is that of `verify`; the file is written all the same.
     """
-    path = find(log)
-    found, content = check(path), settled(path)
-    text = exported(content, form, found)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        write_file(output.absolute(), text)
+    path = find(named)
+    found = check(path)
+    with settled(path) as log:
+        parts = exported(log, form, found)
+        if output is None:
+            for part in parts:
+                click.echo(part, nl=False)
+        else:
+            write_file(output.absolute(), "".join(parts))
     if code_of(found):
         click.echo(sentence(found), err=True)
     return code_of(found)
@@ -125,16 +130,17 @@ def key() -> None:
     click.echo(keys.public_pem(own.public), nl=False)
 
 
-def exported(content: bytes, form: str, found: Checked) -> str:
-    """The log in this form."""
+def exported(log: Iterable[bytes], form: str, found: Checked) -> Iterator[str]:
+    """The log in this form, in parts."""
     if form == "jsonl":
-        return content.decode("utf-8", "backslashreplace")
-    every = events(content)
-    if form == "har":
-        return json.dumps(har(rows(every), version=__version__), indent=1) + "\n"
-    if form == "csv":
-        return "".join(forms.table(every))
-    return "".join(f"{line}\n" for line in forms.otel(every, slug=found.report.slug, id=found.report.id, version=__version__))
+        yield from (one.decode("utf-8", "backslashreplace") for one in log)
+    elif form == "har":
+        yield json.dumps(har(rows(events(log)), version=__version__), indent=1) + "\n"
+    elif form == "csv":
+        yield from forms.table(events(log))
+    else:
+        about = found.report
+        yield from (f"{one}\n" for one in forms.otel(events(log), slug=about.slug, id=about.id, version=__version__))
 
 
 def sentence(found: Checked) -> str:

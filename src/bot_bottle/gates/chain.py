@@ -64,6 +64,10 @@ def line_of(event: Event, *, prev: str, seq: int, now: float, sign: Sign | None 
     return text[:-1] + b',"sig":"' + signature.encode("ascii") + b'"}\n'
 
 
+class LogOver(BottleError):
+    """Nothing can be written into a log after its last mark."""
+
+
 class Chain:
     """One log, opened to be continued. Safe beside other processes that do the same."""
 
@@ -130,6 +134,8 @@ class Chain:
             return
         tail, torn = last_line(self._descriptor, size)
         found = HEAD.match(tail)
+        if is_over(tail) and not torn:
+            raise LogOver("The log is over: its bottle has ended.", next="`bot-bottle ls` lists the bottles that run.")
         if tail and found is None:
             raise BottleError("The bottle's log cannot be continued: its last line is none of ours.", facts=(str(self._path),))
         self._last, self._seq = tail, int(found[2]) if found else 0
@@ -151,6 +157,11 @@ def last_line(descriptor: int, size: int) -> tuple[bytes, int]:
             return b"no line of ours", 0
         step = min(size - len(taken), max(4096, len(taken)))
         taken = os.pread(descriptor, step, size - len(taken) - step) + taken
+
+
+def is_over(line: bytes) -> bool:
+    """Whether this is a mark that is the last line of its log. Whether it is signed is for verification to say."""
+    return b',"gate":"keeper","event":"end",' in line[:160] or b',"gate":"keeper","event":"closed",' in line[:160]
 
 
 def lines(log: bytes) -> tuple[Sequence[bytes], bytes]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bot_bottle.gates.base import Event
-from bot_bottle.gates.chain import Chain
+from bot_bottle.gates.chain import Chain, Sign
 
 LOG_LIMIT = 1024**3
 """Bytes of one bottle's log: two million events, weeks of an honest agent. A loop of refused requests writes 8 MB in a second,
@@ -20,9 +20,9 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self._chain = Chain(path, limit=LOG_LIMIT)
 
-    def record(self, event: Event) -> None:
-        """Write one event with `prev`, `seq` and `ts` added."""
-        self._chain.append(event)
+    def record(self, event: Event, *, sign: Sign | None = None) -> None:
+        """Write one event with `prev`, `seq` and `ts` added. Gates never sign."""
+        self._chain.append(event, sign=sign)
 
     def close(self) -> None:
         """Close the file."""

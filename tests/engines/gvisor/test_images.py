@@ -43,7 +43,7 @@ def test_image_is_the_root_and_the_kernel_is_gvisors(shop: Shop, rootfs: Path) -
 
 def test_containment_is_proved_in_an_image_without_python(shop: Shop, rootfs: Path) -> None:
     run(shop, rootfs, "true", "--name", "kept")
-    record = json.loads((shop.bottles() / "kept" / "keeper.jsonl").read_text().splitlines()[0])
+    record = json.loads((shop.bottles() / "kept" / "events.jsonl").read_text().splitlines()[1])
     assert (record["event"], record["holes"]) == ("containment", [])
     assert record["asked"] > 50
 

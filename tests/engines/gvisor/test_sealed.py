@@ -167,7 +167,7 @@ def test_containment_is_recorded_and_the_plan_says_whose_kernel_it_is(shop: Shop
     done = shop.bot_bottle("run", "--name", "kept", "shell", "--", "true")
     assert done.returncode == 0, done.stderr
     assert b"gVisor" in done.stderr
-    record = json.loads((shop.bottles() / "kept" / "keeper.jsonl").read_text().splitlines()[0])
+    record = json.loads((shop.bottles() / "kept" / "events.jsonl").read_text().splitlines()[1])
     assert (record["event"], record["holes"]) == ("containment", [])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from bot_bottle.bottles.audit import words
 from bot_bottle.bottles.audit.words import Event
+from bot_bottle.host.plain import plain
 
 Row = dict[str, Any]  # Any: JSON
 
@@ -41,14 +42,14 @@ def otel(events: Iterable[Event], *, slug: str, id: str, version: str) -> Iterat
 
 def _record(event: Event) -> Row:
     number, text = severity(event)
-    moment = str(round(float(event.get("ts") or 0) * 1000) * 1_000_000)
+    moment = str(round(words.moment(event) * 1000) * 1_000_000)
     return {
         "timeUnixNano": moment,
         "observedTimeUnixNano": moment,
         "severityNumber": number,
         "severityText": text,
         "eventName": f"bot_bottle.{event.get('gate')}.{event.get('event')}",
-        "body": {"stringValue": words.line(event)},
+        "body": {"stringValue": plain(words.line(event))},
         "attributes": _attributes({key: value for key, value in event.items() if key != "ts"}),
     }
 
@@ -82,7 +83,7 @@ def table(events: Iterable[Event]) -> Iterator[str]:
     """CSV (RFC 4180) with a head; the fields that have no column of their own are JSON in the last."""
     yield _csv(COLUMNS)
     for event in events:
-        at = datetime.fromtimestamp(float(event.get("ts") or 0), UTC).isoformat(timespec="milliseconds")
+        at = datetime.fromtimestamp(words.moment(event), UTC).isoformat(timespec="milliseconds")
         more = {key: value for key, value in event.items() if key not in words.PLUMBING}
         cells = (event.get("seq"), at, event.get("gate"), event.get("event"), words.verdict(event), words.subject(event))
         yield _csv((*cells, words.rule(event), words.why(event), words.actor(event), json.dumps(more, separators=(",", ":"))))

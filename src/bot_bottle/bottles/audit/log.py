@@ -6,6 +6,7 @@ never holds the key either, imports no cryptography, and nobody who waits for th
 """
 
 import contextlib
+import json
 import os
 import sys
 import time
@@ -41,12 +42,15 @@ class BottleLog:
 
     def begin(self, about: Mapping[str, Any]) -> None:  # Any: JSON
         """Make the log and write its first line: what it is of."""
-        id = os.urandom(16).hex()
-        self._path = places.new_log(self._slug, id, now=time.time())
-        self._chain = Chain(self._path)
+        self._path, self._chain = places.begun(self._slug, {"uid": os.getuid(), "version": __version__, **about})
+        self._own.append(1)
         places.link_from(self._stage_dir, self._path)
-        known = {"format": 1, "id": id, "bottle": self._slug, "uid": os.getuid(), "version": __version__}
-        self.note("begin", {**known, **about})
+
+    def started(self) -> None:
+        """The agent runs: by which plan and policy, and what the operator was shown of them."""
+        plan, policy = ((self._stage_dir / name).read_bytes() for name in ("plan.json", "bundle.json"))
+        shown = [[line["label"], line["text"], line.get("why", "")] for line in json.loads(plan)["preflight"]]
+        self.note("started", {"plan": digest(plan), "policy": digest(policy), "preflight": shown})
 
     def note(self, event: str, more: Mapping[str, Any]) -> None:  # Any: JSON
         """Write one event in the keeper's name. OSError on a full disk; nothing where there is no log."""

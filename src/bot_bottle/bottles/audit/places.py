@@ -3,9 +3,12 @@
 import os
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bot_bottle.bottles.status import SLUG
+from bot_bottle.gates.chain import Chain
 from bot_bottle.host import paths
 from bot_bottle.host.files import make_private_folder
 from bot_bottle.record import dataclass
@@ -41,6 +44,15 @@ def new_log(slug: str, id: str, *, now: float) -> Path:
     """The path of a log that is about to begin. Names sort by bottle, then by time."""
     stamp = time.strftime(MOMENT, time.gmtime(now))
     return make_private_folder(folder()) / f"{slug}.{stamp}.{id[:12]}.jsonl"
+
+
+def begun(slug: str, about: Mapping[str, Any]) -> tuple[Path, Chain]:  # Any: JSON
+    """A new log with its first line, which says what it is of."""
+    id = os.urandom(16).hex()
+    path = new_log(slug, id, now=time.time())
+    chain = Chain(path)
+    chain.append({"gate": "keeper", "event": "begin", "format": 1, "id": id, "bottle": slug, **about})
+    return path, chain
 
 
 def link_from(stage_dir: Path, log: Path) -> None:

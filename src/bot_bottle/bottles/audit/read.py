@@ -4,15 +4,17 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from bot_bottle.bottles.audit import places
 from bot_bottle.bottles.audit.key import trusted
 from bot_bottle.bottles.audit.verify import Keys, Report, verify
 from bot_bottle.bottles.status import is_kept
 from bot_bottle.errors import BottleError, NoSuchBottle
+from bot_bottle.gates.chain import LINE_LIMIT
 from bot_bottle.host import paths
 from bot_bottle.host.plain import plain
 from bot_bottle.record import dataclass
@@ -52,7 +54,8 @@ def find(text: str) -> Path:
 
 def check(path: Path, keys: Keys | None = None) -> Checked:
     """Verify one log, with these keys or the operator's own."""
-    report = verify(settled(path), trusted() if keys is None else keys)
+    with settled(path) as log:
+        report = verify(log, trusted() if keys is None else keys)
     runs = report.state == "unended" and not report.closed and is_running(path)
     return Checked(path=path, report=report, standing="runs" if runs else report.state)
 
@@ -67,8 +70,27 @@ def is_running(path: Path) -> bool:
         return False
 
 
-def settled(path: Path) -> bytes:
-    """The log's bytes, when nobody is in the midst of writing a line or signing the end."""
+class Part:
+    """The first bytes of a file, up to where it was whole: it may grow while it is read."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def readline(self, limit: int) -> bytes:
+        """The next line, at most so many bytes of it."""
+        line = self._file.readline(min(limit, self._left))
+        self._left -= len(line)
+        return line
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self.readline(LINE_LIMIT):
+            yield line
+
+
+@contextmanager
+def settled(path: Path) -> Iterator[Part]:
+    """The log when nobody is in the midst of writing a line or signing the end; the lock is not kept while it is read."""
     with open(path, "rb") as file:
         deadline = time.monotonic() + SIGNING_S
         while True:
@@ -79,12 +101,14 @@ def settled(path: Path) -> bytes:
                 if time.monotonic() > deadline:
                     raise BottleError("The log is held by a process that does not let go of it.", facts=(str(path),)) from None
                 time.sleep(0.01)
-        return file.read()
+        size = os.fstat(file.fileno()).st_size
+        fcntl.flock(file, fcntl.LOCK_UN)
+        yield Part(file, size)
 
 
-def events(log: bytes) -> Iterator[Event]:
-    """Its events in order. What cannot be read is left out: verification says so."""
-    for line in log.split(b"\n"):
+def events(log: Iterable[bytes]) -> Iterator[Event]:
+    """The events of these lines in order. What cannot be read is left out: verification says so."""
+    for line in log:
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):

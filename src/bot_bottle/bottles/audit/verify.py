@@ -7,9 +7,10 @@ mark in it covers yet: that is reported as a log without an end, never as a whol
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from io import BytesIO
+from typing import Any, Literal, Protocol
 
-from bot_bottle.gates.chain import FIRST, HEAD, LINE_LIMIT, SIGNED, digest, lines
+from bot_bottle.gates.chain import FIRST, HEAD, LINE_LIMIT, SIGNED, digest
 from bot_bottle.host.strict_json import read_strictly
 from bot_bottle.record import dataclass
 
@@ -55,23 +56,33 @@ class _Wrong(Exception):
     """This line cannot stand here."""
 
 
-def verify(log: bytes, keys: Keys) -> Report:
-    """Read the whole log. Never raises: what cannot be read is altered."""
-    whole, torn = lines(log)
-    reading = _Reading(keys)
-    for number, line in enumerate(whole, 1):
+class Lines(Protocol):
+    """What verification reads: an open file, or something like it."""
+
+    def readline(self, limit: int, /) -> bytes:
+        """The next line with its end, at most so many bytes of it; nothing at the end."""
+
+
+def verify(log: bytes | Lines, keys: Keys) -> Report:
+    """Read the whole log. Never raises for what is in it: what cannot be read is altered."""
+    source = BytesIO(log) if isinstance(log, bytes) else log
+    reading, number, torn = _Reading(keys), 0, 0
+    while line := source.readline(LINE_LIMIT + 1):
+        if not line.endswith(b"\n") and len(line) <= LINE_LIMIT:
+            torn = len(line)
+            break
+        number += 1
         try:
             reading.take(line, number)
         except _Wrong as wrong:
             return reading.report("altered", line=number, why=str(wrong))
-    if not whole:
+    if number == 0:
         return reading.report("altered", line=1, why="there is no whole line in it")
     if torn and reading.last:
-        return reading.report("altered", line=len(whole) + 1, why="something stands after the last mark")
+        return reading.report("altered", line=number + 1, why="something stands after the last mark")
     if reading.last == "end":
         return reading.report("whole")
-    why = "there is no end mark"
-    return reading.report("unended", line=len(whole), why=why, torn=len(torn) or reading.torn)
+    return reading.report("unended", line=number, why="there is no end mark", torn=torn or reading.torn)
 
 
 class _Reading:

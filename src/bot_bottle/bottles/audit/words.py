@@ -9,6 +9,12 @@ PLUMBING = frozenset({"prev", "seq", "ts", "gate", "event", "sig", "key", "own"}
 """Fields that every line has, or that hold the log together."""
 
 
+def moment(event: Event) -> float:
+    """When it was, in seconds; the epoch where the log does not say, or says what no calendar has."""
+    said = event.get("ts")
+    return said if isinstance(said, int | float) and 0 <= said < 2**35 else 0.0
+
+
 def actor(event: Event) -> str:
     """Who did it, where it was a person or a policy."""
     return str(event.get("by") or "")

@@ -4,12 +4,14 @@ Everything in the request is the bottle's. Nothing is acknowledged before the up
 """
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from bot_bottle.errors import BottleError, Refused
 from bot_bottle.gates.base import BlobScan, Event, Record
+from bot_bottle.gates.chain import digest
 from bot_bottle.gates.git_gate import pktline
 from bot_bottle.gates.git_gate.check import check_push
 from bot_bottle.gates.git_gate.forward import Forwarded, forward, learn
@@ -70,6 +72,7 @@ class Pusher:
     def __init__(self, mirror: Mirror, rules: PushRules, *, scan: Callable[[], BlobScan], record: Record, holds: Holds) -> None:
         self.mirror = mirror
         self.rules = rules
+        self._policy = digest(json.dumps(mirror.row["rules"], sort_keys=True).encode())
         self.journal = Journal(mirror.path.with_suffix(".journal"))
         self.review = Review(holds, mirror, self.journal, note=self._note)
         self._scan = scan
@@ -110,7 +113,6 @@ class Pusher:
             event = {"gate": "git-gate", "event": "settled", "repository": self.mirror.name, "outcome": outcome}
             learnt.append({**event, "updates": _rows(one.updates), "taken": _rows(taken)})
             self._record(learnt[-1])
-            await asyncio.sleep(0)  # written before the journal forgets it
             self.journal.end(one.number, outcome)
         self._settled = True
         return learnt
@@ -190,16 +192,15 @@ class Pusher:
             say(row)
         if not isinstance(verdict, Allowed):
             name = "hold" if isinstance(verdict, Held) else "deny"
-            self._tell(
-                name, push.commands, findings=[{"rule": one.rule, "where": one.where} for one in verdict.findings], check_ms=took
-            )
+            self._tell(name, push.commands, findings=_found(verdict.findings), check_ms=took)
             why = _first(verdict.findings)
             if isinstance(verdict, Held):
                 hold = await self.review.keep(quarantine, updates, verdict)
                 say(f"It is kept as push {hold.number}: nothing is lost, and nothing has gone on. Go on with other work.")
                 why = f"held for the operator as push {hold.number}"
             return [Result(ref=one.command.ref, why=why) for one in wanted]
-        return await self._forward(push, wanted, quarantine, say, check_ms=took)
+        told = {"findings": _found(verdict.notes), "check_ms": took}
+        return await self._forward(push, wanted, quarantine, say, told)
 
     async def decide(self, id: str, *, approves: bool, by: str, said: str) -> Hold:
         """The operator's word on a held push. BadUsage when the id names none that waits."""
@@ -209,7 +210,7 @@ class Pusher:
             decided = await (self.review.approve(hold, by=by) if approves else self.review.reject(hold, by=by, said=said))
         rows = [[plain(one.ref, limit=200), one.old, one.new] for one in hold.updates]
         event = {"gate": "git-gate", "event": "review", "repository": self.mirror.name, "push": hold.id, "updates": rows}
-        self._record({**event, "state": decided.state, "by": by, "said": decided.said})
+        self._record({**event, "policy": self._policy, "state": decided.state, "by": by, "said": decided.said})
         return decided
 
     async def _wanted(self, commands: Sequence[Command]) -> list[Wanted]:
@@ -222,8 +223,8 @@ class Pusher:
         return found
 
     async def _forward(
-        self, push: Push, wanted: Sequence[Wanted], quarantine: Quarantine, say: Say, *, check_ms: float
-    ) -> list[Result]:
+        self, push: Push, wanted: Sequence[Wanted], quarantine: Quarantine, say: Say, told: Mapping[str, Any]
+    ) -> list[Result]:  # Any: JSON
         updates = [one.update for one in wanted]
         number = self.journal.begin(updates)
         atomic = "atomic" in push.capabilities
@@ -233,8 +234,7 @@ class Pusher:
         done = await self._learn(done, updates, say)
         taken = [one for one in updates if one.ref not in done.refused]
         more = {"unknown": sorted(done.unanswered)} if done.unanswered else {}
-        self._tell("allow", push.commands, taken=_rows(taken), refused=dict(done.refused), check_ms=check_ms, **more)
-        await asyncio.sleep(0)  # what the upstream took is written down before the journal forgets it
+        self._tell("allow", push.commands, taken=_rows(taken), refused=dict(done.refused), **told, **more)
         if taken:
             await asyncio.to_thread(quarantine.migrate)
             await self._note(taken)
@@ -281,6 +281,7 @@ class Pusher:
             "event": "push",
             "verdict": verdict,
             "repository": self.mirror.name,
+            "policy": self._policy,
             "commands": rows,
             **more,
         }
@@ -318,6 +319,11 @@ def explained(verdict: Verdict, refs: Sequence[str]) -> list[str]:
     else:
         head = ["bot-bottle refuses this push:"]
     return [*head, *(f"- {_line_of(one)}" for one in verdict.findings)]
+
+
+def _found(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    """As the log holds them: the rule and the place, never what was found."""
+    return [{"rule": one.rule, "where": one.where} for one in findings[:64]]
 
 
 def _line_of(finding: Finding) -> str:

@@ -299,6 +299,8 @@ class Desk:
     def _settle(self, ask: Ask, state: asks.State, answer: Answer, *, seen: Row, **more: Any) -> Ask:  # Any: JSON
         self._keep(replace(self.state, queue=asks.settle(self.state.queue, ask.number, state, answer)))
         about = {"id": ask.number, "what": ask.title, "by": answer.by, "reason": answer.reason, "grant": answer.grant}
+        if seen:
+            about["token"] = asks.review_token(seen, self.state.key)
         self._record({"gate": "supervise", "event": state, **about, "shown": seen, **more})
         self.changed()
         return self.find(ask.number)
