@@ -159,6 +159,32 @@ def test_a_gateway_on_the_operators_loopback_is_reached_without_a_manifest(
         assert {seen.headers.get(client.header) for seen in calls} == {client.format.format("the-gateways-key")}
 
 
+@pytest.mark.slow
+def test_claude_works_with_the_hosts_own_login_and_never_holds_its_token(stage: Callable[[list[standin.Step]], Stage]) -> None:
+    scene, client = stage([]), CLIENTS[0]
+    search = SEARCH.format(
+        start=scene.key[:8].encode(),
+        length=len(scene.key),
+        digest=hashlib.sha256(scene.key.encode()).hexdigest(),
+        known=PLACEHOLDER.encode(),
+    )
+    scene.model.script[:] = [{"run": search}, {"say": "I was here."}]
+    login = scene.operator.home / ".claude/.credentials.json"
+    login.parent.mkdir()
+    login.write_text(json.dumps({"claudeAiOauth": {"accessToken": scene.key, "refreshToken": "x", "expiresAt": 0}}))
+    scene.operator.own(login.parent)
+    run = scene.operator.bot_bottle(
+        "run", "claude", "-q", "-f", str(manifest(scene, client)), "-w", str(scene.repository), "--", *client.args
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "I was here." in run.stdout
+    calls = [seen for seen in scene.model.seen if seen.path.partition("?")[0] == client.path]
+    assert {seen.headers.get("authorization") for seen in calls} == {f"Bearer {scene.key}"}
+    assert any("oauth" in seen.headers.get("anthropic-beta", "") for seen in calls), "it asked as with a key"
+    results = max((client.results(seen.body) for seen in calls), key=len)
+    assert "SEARCHED True PLACEHOLDER True KEY []" in results[-1], results[-1]
+
+
 def check_work(results: list[str], repository: Path) -> None:
     """Each tool did its work, and its result is in the operator's folder."""
     looked, _, _, tested, pip, npm, denied, _ = results

@@ -1,6 +1,7 @@
 """Claude Code: its native program from npm, told its prompt with --append-system-prompt-file."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from bot_bottle.agents.base import AgentDefaults, Installed, Provisioning
 from bot_bottle.agents.endpoint import PLACEHOLDER, Endpoint, credentials_for
@@ -8,7 +9,7 @@ from bot_bottle.agents.model_api import ANTHROPIC, Key
 from bot_bottle.agents.npm import Package, Platform, Release
 from bot_bottle.agents.packaged import FromNpm, chooses, json_file
 from bot_bottle.agents.supervised import CLIENTS_PATH, SERVER
-from bot_bottle.manifest.spec import Credential, FromEnv
+from bot_bottle.manifest.spec import Credential, FromEnv, FromFile, SecretSource
 from bot_bottle.plans.bottle import AgentProvision, GuestFile, PromptMode
 from bot_bottle.plans.gate import Line
 from bot_bottle.record import replace
@@ -22,6 +23,11 @@ API = replace(
     look_ups=(*ANTHROPIC.look_ups, "/api/claude_code/policy_limits", "/api/claude_code/settings"),
 )
 """What 2.1.197 asks besides the model, with telemetry off: the organisation's limits and settings."""
+
+LOGIN_NAME = ".credentials.json"
+LOGIN_KEY = "claudeAiOauth.accessToken"
+"""The token that requests carry. It lives some hours; Claude Code on the host renews it in that file whenever it is used, and the
+gate reads it again when it is refused. Renewing it here would end the host's own login: each refresh token is good once."""
 
 QUIET = (
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
@@ -76,8 +82,13 @@ class Claude(FromNpm):
     pinned = RELEASE
 
     def defaults(self, host: Mapping[str, str]) -> AgentDefaults:
-        """The model API and little else; the key by whichever variable Claude Code itself would use."""
-        return API.defaults(host, WHERE)
+        """The model API and little else; the key by whichever variable Claude Code itself would use, else its login here."""
+        found, login = API.defaults(host, WHERE), login_file(host)
+        if found.credentials or login is None:
+            return found
+        target = API.endpoint(host).target("authorization", "Bearer {value}")
+        source = FromFile(file=login, key=LOGIN_KEY)
+        return replace(found, credentials=(Credential(name=API.name, source=source, to=(target,), where=WHERE),))
 
     def provision(self, asked: Provisioning, installed: Installed | None) -> AgentProvision:
         """The native program, its settings so that it starts without questions, and inert placeholders for keys."""
@@ -114,11 +125,23 @@ def placeholder_variables(api: Endpoint, credentials: tuple[Credential, ...]) ->
     for credential, target in credentials_for(api, credentials):
         if target.name == "x-api-key":
             names.append("ANTHROPIC_API_KEY")
-        elif credential.source == FromEnv(env="CLAUDE_CODE_OAUTH_TOKEN"):
+        elif is_login(credential.source):
             names.append("CLAUDE_CODE_OAUTH_TOKEN")
         elif target.name == "authorization":
             names.append("ANTHROPIC_AUTH_TOKEN")
     return tuple(dict.fromkeys(names))
+
+
+def login_file(host: Mapping[str, str]) -> Path | None:
+    """Where Claude Code on this host keeps the tokens of a subscription (on macOS it is the keychain)."""
+    folder = host.get("CLAUDE_CONFIG_DIR") or (f"{host['HOME']}/.claude" if host.get("HOME") else "")
+    file = Path(folder, LOGIN_NAME)
+    return file if folder.startswith("/") and file.is_file() else None
+
+
+def is_login(source: SecretSource) -> bool:
+    """Whether it is a subscription's token: Claude Code asks with it in another way than with a key."""
+    return source == FromEnv(env="CLAUDE_CODE_OAUTH_TOKEN") or (isinstance(source, FromFile) and source.key == LOGIN_KEY)
 
 
 def home_files(workspace: str) -> tuple[GuestFile, ...]:

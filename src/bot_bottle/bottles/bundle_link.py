@@ -15,9 +15,11 @@ from bot_bottle.plans.bottle import BottlePlan
 READY_TIMEOUT_S = 20.0
 """The bundle is ready in about 0.1 s; a machine under heavy load may need much more."""
 
-
 NOTE = "bundle.pid"
 """Which process it is, in the stage dir: one that is stopped does not see that its keeper is gone."""
+
+WORDS = frozenset({"asks", "secrets"})
+"""There is news for the operator; the sources of secrets are to be read again."""
 
 
 def end_left(stage_dir: Path) -> None:
@@ -65,15 +67,15 @@ class Bundle(BundleLink):
         """Readable when the bundle spoke or died; for a selector."""
         return self._channel.fileno()
 
-    def heard(self) -> bool | None:
-        """Whether it said something since: that there is news for the operator. None once its end of the link is closed.
+    def heard(self) -> frozenset[str] | None:
+        """Which of the words that it may say it said since. None once its end of the link is closed.
 
-        What it says is not read: it handles what the bottle sends. Never blocks.
+        Nothing else of it is read: it handles what the bottle sends. Never blocks.
         """
-        said = False
+        said: frozenset[str] = frozenset()
         try:
-            while self._channel.recv(4096):
-                said = True
+            while content := self._channel.recv(4096):
+                said |= {word for word in WORDS if f'"{word}"'.encode() in content}
         except BlockingIOError:
             return said
         except OSError:

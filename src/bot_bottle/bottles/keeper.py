@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from bot_bottle.backends.base import Backend, GuestCommand, RunningBottle, Streams, TtySize
+from bot_bottle.bottles.again import Again
 from bot_bottle.bottles.audit.log import BottleLog
 from bot_bottle.bottles.bundle_link import Bundle
 from bot_bottle.bottles.certify import trust
@@ -73,6 +74,7 @@ class Keeper:
         self._running: RunningBottle | None = None
         self._teller = Teller(keeping.plan)
         self._log = BottleLog(keeping.plan.slug, keeping.plan.stage_dir)
+        self._again = Again(keeping.plan, keeping.secrets)
 
     def run(self) -> None:
         """Launch, prove, start, keep, undo, record. Reports every outcome; raises nothing but programming errors."""
@@ -234,6 +236,7 @@ class Keeper:
         if changed := self._log.look():
             self._end(int(ExitCode.FAILED), f"its log was changed by something else: {changed}")
         self._log.mark_now_and_then()
+        self._again.tell(self._log.note)
         breach = self._running.check_limits() if self._running is not None else None
         if breach is not None and self._ending is None:
             self._end(128 + signal.SIGKILL, breach)
@@ -248,8 +251,10 @@ class Keeper:
 
     def _check_bundle(self, bundle: Bundle) -> None:
         said = bundle.heard()
-        if said:
+        if said and "asks" in said:
             self._teller.wake()
+        if said and "secrets" in said:
+            self._again.wake()
         if said is None:
             self._end(int(ExitCode.FAILED), f"its gates ended, and without gates there is no bottle; {log_path()} may say why")
 

@@ -166,7 +166,7 @@ def source_of(row: Row) -> SecretSource:
     if "env" in row:
         return FromEnv(env=row["env"])
     if "file" in row:
-        return FromFile(file=Path(row["file"]))
+        return FromFile(file=Path(row["file"]), key=row.get("key", ""))
     if "command" in row:
         return FromCommand(command=tuple(row["command"]))
     return FromKeyring(keyring=row["keyring"])

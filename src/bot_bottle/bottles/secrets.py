@@ -65,7 +65,23 @@ def _from_file(source: FromFile) -> str:
         raise BottleError(f"{source.file} cannot be read ({os.strerror(error.errno or 0)})") from error
     if len(content) > SECRET_LIMIT:
         raise BottleError(f"{source.file} is larger than {SECRET_LIMIT} bytes")
-    return _as_text(content, described_source(source))
+    text = _as_text(content, described_source(source))
+    return _at_key(text, source) if source.key else text
+
+
+def _at_key(text: str, source: FromFile) -> str:
+    """The text at the key. The errors never hold what stands there."""
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise BottleError(f"{source.file} is no JSON") from None
+    for name in source.key.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, str):
+        raise BottleError(f"there is no text at {source.key} in {source.file}")
+    return found.strip()
 
 
 def _from_command(source: FromCommand, *, host: Mapping[str, str], run: Run) -> str:

@@ -26,6 +26,10 @@ class Gate(ABC):
     authority: str = ""
     """The certificate (PEM) that the bottle must trust to speak TLS with this gate; empty where it never does."""
 
+    wants_secrets: Callable[[], None] = staticmethod(lambda: None)
+    """Called when a secret opens nothing any more. The bundle sets it; what the secrets' sources say anew comes by `control`, as
+    the operation `secrets`."""
+
     @abstractmethod
     async def serve(self, listener: socket.socket) -> None:
         """Serve the bottle on this listening socket until `close`. An exception ends the bundle, and so the bottle."""

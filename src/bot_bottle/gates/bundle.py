@@ -178,6 +178,7 @@ async def _serve(
     ended = asyncio.create_task(_watch(link), name="link")
     crash = _first_crash()
     for gate in gates.values():
+        gate.wants_secrets = lambda: _say(link, {"type": "secrets"})
         if isinstance(gate, Supervisor):
             gate.told = lambda: _say(link, {"type": "asks"})
         if isinstance(gate, Later):

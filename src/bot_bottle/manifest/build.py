@@ -217,7 +217,7 @@ def _source(section: SecretSection) -> SecretSource:
     if section.env:
         return FromEnv(env=section.env)
     if section.file:
-        return FromFile(file=section.file)
+        return FromFile(file=section.file, key=section.key or "")
     if section.command:
         program, *arguments = section.command
         return FromCommand(command=(str(Path(program).expanduser()), *arguments))

@@ -76,12 +76,14 @@ class WorkspaceSection(Section):
 class SecretSection(Section):
     """Where a secret is read, at launch, on the host. One of four; the value itself never stands in a manifest."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 2})
 
     env: Variable | None = None
     """An environment variable of yours."""
     file: SecretFile | None = None
     """A file; its content without the last line end. Relative paths start at this file, `~` is your home."""
+    key: Line | None = None
+    """With `file`, where that is JSON: the names that lead to the secret, joined by dots, as `tokens.access_token`."""
     command: list[Line] | None = None
     """A program and its arguments; what it prints. It runs on the host as you, without a shell. Named alone it is looked up in
     your PATH; otherwise its path is absolute."""
@@ -93,6 +95,8 @@ class SecretSection(Section):
         said = [key for key in ("env", "file", "command", "keyring") if getattr(self, key)]
         if len(said) != 1:
             raise Wrong("a secret comes from one place", allowed="exactly one of env, file, command, keyring")
+        if self.key and not self.file:
+            raise Wrong("key says where in a file the secret is", allowed="with file", at="key")
         if self.command and "/" in self.command[0] and not self.command[0].startswith(("/", "~/")):
             raise Wrong(
                 "a command with a relative path would depend on where you stand",

@@ -85,9 +85,13 @@ class FromEnv:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FromFile:
-    """The secret is the content of this file on the host, stripped of the last newline."""
+    """The secret is the content of this file on the host, stripped of the last newline; with `key` a text in the JSON it holds.
+
+    `key` joins the names on the way to it by dots.
+    """
 
     file: Path
+    key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

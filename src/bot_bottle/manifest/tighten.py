@@ -398,7 +398,8 @@ def _taken(source: SecretSource) -> str:
     if isinstance(source, FromCommand):
         return f"runs {plain(shlex.join(source.command), limit=200)} on this host as you"
     if isinstance(source, FromFile):
-        return f"reads {plain(str(source.file), limit=200)}"
+        part = f"{plain(source.key, limit=100)} in " if source.key else ""
+        return f"reads {part}{plain(str(source.file), limit=200)}"
     if isinstance(source, FromEnv):
         return f"takes {source.env} from your environment"
     return f"takes {plain(source.keyring, limit=100)} from your keyring"

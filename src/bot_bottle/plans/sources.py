@@ -12,7 +12,7 @@ def described_source(source: SecretSource) -> str:
     if isinstance(source, FromEnv):
         return f"environment variable {source.env}"
     if isinstance(source, FromFile):
-        return f"file {source.file}"
+        return f"{source.key} in {source.file}" if source.key else f"file {source.file}"
     if isinstance(source, FromCommand):
         return f"command `{source.command[0]} …`"
     return f"keyring entry {source.keyring}"
@@ -23,8 +23,8 @@ def source_from(row: Mapping[str, Any]) -> SecretSource:  # Any: JSON
     match row:
         case {"env": str(env)}:
             return FromEnv(env=env)
-        case {"file": str(file)}:
-            return FromFile(file=Path(file))
+        case {"file": str(file), **more}:
+            return FromFile(file=Path(file), key=str(more.get("key", "")))
         case {"command": [*words]}:
             return FromCommand(command=tuple(str(word) for word in words))
         case {"keyring": str(keyring)}:

@@ -10,12 +10,15 @@ from urllib.parse import parse_qs
 
 import pytest
 from wire import HOST, Answer, Scene, allow, header, read_answer, read_exactly, read_head
+from wire import credential as plain_credential
 
 from bot_bottle.gates.egress.plan import CLIENT_OF
 from bot_bottle.manifest.spec import Credential, FromEnv, OAuth2, Target
 
 LOGIN = "login.example.com"
 GET = f"GET /v1/x HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer bot-bottle-placeholder\r\n\r\n".encode()
+
+BEARER = {"format": "Bearer {value}"}
 
 
 @dataclass(kw_only=True)
@@ -219,3 +222,61 @@ def test_rule_that_goes_while_the_token_comes_is_heeded(stage: Scene) -> None:
         stage.control({"op": "reload", "config": stage.plan(credentials=(credential(),)).config()})
         assert read_answer(connection).status == 403
     assert not api.seen
+
+
+# Secrets whose sources say something new: when the gate wants them read again, and what it does with what it is given.
+
+
+def wanting(stage: Scene) -> list[int]:
+    """Counts how often the gate wants its secrets read again."""
+    calls: list[int] = []
+    assert stage.gate is not None
+    stage.gate.wants_secrets = lambda: calls.append(1)
+    return calls
+
+
+def test_a_credential_that_a_server_refuses_is_read_again_once(stage: Scene) -> None:
+    stage.serve(Api(good=["value-two"]))
+    stage.start(stage.plan(allow(), credentials=(plain_credential(**BEARER),)), values={"key": "value-one"})
+    calls = wanting(stage)
+    for _ in range(3):
+        assert stage.ask(GET).status == 401
+    assert calls == [1], "a server that says 401 all the time is no reason to ask a password manager all the time"
+
+
+def test_a_value_that_is_given_later_is_set_and_scrubbed_from_then_on(stage: Scene) -> None:
+    stage.serve(Api(good=["value-two"]))
+    stage.start(stage.plan(allow(), credentials=(plain_credential(**BEARER),)), values={"key": "value-one"})
+    assert stage.ask(GET).status == 401
+    assert stage.control({"op": "secrets", "secrets": {"key": "value-two"}}) == {"ok": True}
+    answer = stage.ask(GET)
+    assert answer.status == 200
+    assert answer.body == b"you sent *********"
+
+
+def test_a_server_that_takes_the_credential_wants_nothing(stage: Scene) -> None:
+    stage.serve(Api(good=["value-one"]))
+    stage.start(stage.plan(allow(), credentials=(plain_credential(**BEARER),)), values={"key": "value-one"})
+    calls = wanting(stage)
+    assert stage.ask(GET).status == 200
+    assert calls == []
+
+
+def test_a_401_without_a_credential_wants_nothing(stage: Scene) -> None:
+    stage.serve(Api(good=[]))
+    stage.start(stage.plan(allow()))
+    calls = wanting(stage)
+    assert stage.ask(GET.replace(b"bot-bottle-placeholder", b"x")).status == 401
+    assert calls == []
+
+
+def test_a_refresh_token_that_was_used_elsewhere_is_read_again(stage: Scene) -> None:
+    login = Login(refresh="refresh-new")
+    stage.serve(login, host=LOGIN)
+    stage.serve(Api(good=["access-1"]))
+    stage.start(stage.plan(allow(), credentials=(credential(),)), values={"service": "refresh-old"})
+    calls = wanting(stage)
+    assert stage.ask(GET).status == 502
+    assert calls == [1]
+    stage.control({"op": "secrets", "secrets": {"service": "refresh-new"}})
+    assert stage.ask(GET).status == 200

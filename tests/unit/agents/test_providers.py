@@ -18,7 +18,7 @@ from bot_bottle.agents.registry import PROVIDERS, provider, providers
 from bot_bottle.agents.shell import LOGIN_SHELL, Shell
 from bot_bottle.errors import BadManifest, BadUsage, BottleError
 from bot_bottle.manifest.available import AVAILABLE
-from bot_bottle.manifest.spec import AgentName, BottleSpec, ConnectTo, FromEnv, Workspace
+from bot_bottle.manifest.spec import AgentName, BottleSpec, ConnectTo, FromEnv, FromFile, Workspace
 from bot_bottle.plans.bottle import AgentProvision, PromptMode
 
 INSTALLED = Installed(folder=Path("/cache/agents/x"), version="9.9.9", integrity="sha512-x")
@@ -115,6 +115,28 @@ def test_claudes_key_is_set_by_the_gate_and_the_bottle_gets_a_placeholder(
     assert [(target.host, target.name, target.format) for target in credential.to] == [("api.anthropic.com", header, format)]
     assert {name: value for name, value in plan.env if value == PLACEHOLDER} == {wins: PLACEHOLDER}
     assert "the-real-key" not in repr(plan) + repr(credential)
+
+
+@pytest.mark.parametrize("variable", ["HOME", "CLAUDE_CONFIG_DIR"])
+def test_the_hosts_own_claude_login_is_used_where_no_variable_holds_a_key(variable: str, tmp_path: Path) -> None:
+    login = tmp_path / (".claude/.credentials.json" if variable == "HOME" else ".credentials.json")
+    login.parent.mkdir(exist_ok=True)
+    login.write_text('{"claudeAiOauth": {"accessToken": "the-real-key"}}')
+    host = {variable: str(tmp_path)}
+    (credential,) = CLAUDE.defaults(host).credentials
+    assert credential.source == FromFile(file=login, key="claudeAiOauth.accessToken")
+    assert [(target.host, target.name, target.format) for target in credential.to] == [
+        ("api.anthropic.com", "authorization", "Bearer {value}")
+    ]
+    plan = CLAUDE.provision(asked(CLAUDE, host), INSTALLED)
+    assert dict(plan.env)["CLAUDE_CODE_OAUTH_TOKEN"] == PLACEHOLDER
+    (with_key,) = CLAUDE.defaults(host | {"ANTHROPIC_API_KEY": "k"}).credentials
+    assert with_key.source == FromEnv(env="ANTHROPIC_API_KEY")
+
+
+def test_a_host_without_a_claude_login_gives_no_credential(tmp_path: Path) -> None:
+    assert CLAUDE.defaults({"HOME": str(tmp_path)}).credentials == ()
+    assert CLAUDE.defaults({"HOME": str(tmp_path), "CLAUDE_CONFIG_DIR": "relative"}).credentials == ()
 
 
 @pytest.mark.parametrize("each", [CLAUDE, CODEX], ids=["claude", "codex"])

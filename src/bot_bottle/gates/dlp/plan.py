@@ -61,7 +61,7 @@ class DlpPlan(GatePlan):
         """For the bundle."""
         return {
             "settings": self.settings.to_json(),
-            "files": [one.name for one in self.own if isinstance(one.source, FromFile)],
+            "files": [one.name for one in self.own if isinstance(one.source, FromFile) and not one.source.key],
             "canaries": [one.name for one in self.canaries],
             "patterns": [str(path) for path in self.patterns],
             "pipelock": self.pipelock.to_json() if self.pipelock is not None else None,

@@ -19,6 +19,7 @@ from bot_bottle.gates.dlp.detectors.catalogue import OUTGOING, TO_MODEL
 from bot_bottle.gates.dlp.detectors.operator import read_rules
 from bot_bottle.gates.dlp.incoming import Pins, Reader, pin
 from bot_bottle.gates.dlp.inspection import Exchange
+from bot_bottle.gates.dlp.own import OwnSecret
 from bot_bottle.gates.dlp.pieces import Fragments, Recent
 from bot_bottle.gates.dlp.policy import SURE, Override, Verdict, settings_from
 from bot_bottle.gates.dlp.records import Finding, Match, View, finding
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 REDIRECTS = 64
 """Addresses of redirects that are remembered."""
+
+SECRETS = 2000
+"""Values that are searched for: a source that says something new all the time pushes the oldest out."""
 
 TRAILS = 64
 """Hosts whose series of tool calls are followed."""
@@ -49,12 +53,10 @@ class DlpGate(Inspector, Adjustable):
         self.settings = self._plan
         self.key = os.urandom(32)
         self._record = record
-        found, left = own_secrets(secrets, files=config["files"], canaries=config["canaries"])
-        rules = read_rules([Path(path) for path in config["patterns"]])
-        self.scanner = Scanner((*OUTGOING, *rules), key=self.key, secrets=found)
-        self._secrets = found
-        self._to_model: Scanner | None = None
-        self.fragments = Fragments(found)
+        self._config = config
+        self._rules = read_rules([Path(path) for path in config["patterns"]])
+        self._secrets: list[OwnSecret] = []
+        left = self._search_for(secrets)
         self._recent = Recent()
         self._trails: dict[str, Trail] = {}
         self._pins = Pins()
@@ -64,6 +66,15 @@ class DlpGate(Inspector, Adjustable):
         self._counts = {"requests": 0, "stopped": 0, "findings": 0}
         if left:
             record({"gate": "dlp", "event": "not-searched", "secrets": left, "why": "shorter than 8 characters, or a plain word"})
+
+    def _search_for(self, values: Mapping[str, str]) -> list[str]:
+        """These secrets too, from the next request on; the names of those that cannot be searched for."""
+        found, left = own_secrets(values, files=self._config["files"], canaries=self._config["canaries"])
+        self._secrets = [*self._secrets, *found][-SECRETS:]
+        self.scanner = Scanner((*OUTGOING, *self._rules), key=self.key, secrets=self._secrets)
+        self._to_model: Scanner | None = None
+        self.fragments = Fragments(self._secrets)
+        return left
 
     def inspect(self, request: Outbound) -> Inspection:
         """Judge the head; the exchange judges the rest."""
@@ -178,14 +189,17 @@ class DlpGate(Inspector, Adjustable):
         raise NotImplementedError("The dlp gate has no socket.")
 
     async def control(self, request: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-        """`counts`, and `reload` of the settings."""
+        """`counts`, `reload` of the settings, and `secrets`: new values, which are searched for beside the old ones."""
         if request.get("op") == "counts":
             return {"ok": True, "engine": self.scanner.engine.name, **self._counts}
+        if request.get("op") == "secrets":
+            self._search_for({str(name): str(value) for name, value in request["secrets"].items()})
+            return {"ok": True}
         if request.get("op") == "reload":
             self._plan = settings_from(request["config"]["settings"])
             self.settings = replace(self._plan, overrides=(*self._plan.overrides, *self._granted))
             return {"ok": True}
-        return {"error": "no such operation", "operations": ["counts", "reload"]}
+        return {"error": "no such operation", "operations": ["counts", "reload", "secrets"]}
 
     def adjust(self, granted: Sequence[Granted]) -> None:
         """Exceptions after the plan's own, so that they count. The operator's own secrets are stopped whatever stands there."""

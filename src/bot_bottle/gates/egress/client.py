@@ -292,7 +292,7 @@ class Client:
         """The answer is complete."""
         self._note_done("")
         if self._exchange is not None and self._exchange.traffic.status == UNAUTHORIZED:
-            self._gate.tokens.rejected(self._exchange.asked.dressed.names)
+            self._gate.rejected(self._exchange.asked.dressed.names)
         self._exchange = None
         if not keeps or self._phase is not Phase.ANSWER:
             self._over()

@@ -40,6 +40,9 @@ SWEEP_S = 0.5
 """How often deadlines are looked at: one timer for all connections costs nothing per request."""
 
 ACCEPTS_AT_ONCE = 64
+WANT_AGAIN_S = 20.0
+"""The operator's password manager is asked at most this often, however often a server says 401."""
+
 KEPT_EVENTS = 256
 """Latest decisions that `traffic` shows."""
 
@@ -75,6 +78,8 @@ class EgressGate(Gate, Adjustable):
         self._upstream = upstream_from(config["upstream"])
         self.dialler = self._make_dialler(self._upstream, self.values)
         self.tokens = Tokens(self.settings.credentials, secrets, self.values, dialler=lambda: self.dialler, now=time.monotonic)
+        self.tokens.refused = self.want_secrets
+        self._wanted_at = -WANT_AGAIN_S
         self.counts = {"allow": 0, "deny": 0, "bytes_out": 0, "bytes_in": 0, "refused_connections": 0}
 
     async def serve(self, listener: socket.socket) -> None:
@@ -91,15 +96,18 @@ class EgressGate(Gate, Adjustable):
             loop.remove_reader(listener.fileno())
 
     async def control(self, request: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-        """`reload` swaps the plan and ends what it no longer allows; `traffic` counts and shows the latest decisions."""
+        """`reload` swaps the plan and ends what it forbids; `secrets` are new values; `traffic` shows the latest decisions."""
         if request.get("op") == "reload":
             self._reload(request.get("config"), request.get("secrets", {}))
+            return {"ok": True}
+        if request.get("op") == "secrets":
+            self._take({str(name): str(value) for name, value in request.get("secrets", {}).items()})
             return {"ok": True}
         if request.get("op") == "traffic":
             return {"ok": True, "connections": len(self._clients), **self.counts, "latest": list(self._latest)}
         if request.get("op") == "usage":
             return {"ok": True, **self.meter.state()}
-        return {"error": "no such operation", "operations": ["reload", "traffic", "usage"]}
+        return {"error": "no such operation", "operations": ["reload", "secrets", "traffic", "usage"]}
 
     async def close(self) -> None:
         """End every connection."""
@@ -199,13 +207,30 @@ class EgressGate(Gate, Adjustable):
             facts = (f"{type(error).__name__}: {error}",)
             raise BottleError("The new rules cannot be read; the old ones hold.", facts=facts) from None
         self.settings, self.bounds, self._config, self._upstream = settings, bounds, config, upstream
-        self.values |= values
-        self.tokens.take(settings.credentials, values)
+        self._take(values)
         self.meter.budget = raised(budget, self._granted)
         if dialler is not self.dialler:
             self.dialler.retire()
         self.dialler = dialler
         self._recheck()
+
+    def _take(self, values: Mapping[str, str]) -> None:
+        """Values of credentials, from now on; a token that was got with another one is got anew."""
+        self.values |= values
+        self.tokens.take(self.settings.credentials, values)
+
+    def rejected(self, names: Sequence[str]) -> None:
+        """A server answered 401 to these credentials: tokens are got anew, what was read from a source is read again."""
+        self.tokens.rejected(names)
+        if any(one.oauth2 is None for one in self.settings.credentials if one.name in names):
+            self.want_secrets()
+
+    def want_secrets(self) -> None:
+        """Have the sources read again, unless they just were."""
+        now = time.monotonic()
+        if now - self._wanted_at >= WANT_AGAIN_S:
+            self._wanted_at = now
+            self.wants_secrets()
 
     def _make_dialler(self, upstream: Upstream, values: Mapping[str, str]) -> Dialler:
         return Dialler(upstream, self._resolver, proxy_login=values.get(PROXY_LOGIN, ""))

@@ -47,6 +47,7 @@ class Tokens:
         self._refused: dict[str, tuple[float, str]] = {}
         self._under_way: dict[str, asyncio.Future[str]] = {}
         self._waits: set[asyncio.Future[str]] = set()
+        self.refused: Callable[[], None] = lambda: None
         self.take(credentials, secrets)
 
     def take(self, credentials: Sequence[Credential], secrets: Mapping[str, str]) -> None:
@@ -115,6 +116,8 @@ class Tokens:
         except (Refused, CannotReach) as error:
             why = f"The gate got no token for the credential “{name}”. {error.args[0]}"
             self._refused[name] = (self._now() + AGAIN_S, why)
+            if isinstance(error, Refused):
+                self.refused()  # the operator's own store may hold a newer one
             return why
         self._values[name] = token.access
         self._good_until[name] = self._now() + max(token.life_s - EARLY_S, token.life_s / 2)
