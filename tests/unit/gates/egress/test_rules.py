@@ -1,5 +1,6 @@
 """The table of the policy: rules and a request in, a verdict out."""
 
+import time
 import timeit
 from dataclasses import replace
 from ipaddress import ip_network
@@ -317,5 +318,6 @@ def test_a_hostile_path_is_matched_in_time() -> None:
 def test_a_decision_takes_microseconds() -> None:
     asked, rounds = ask("GET /v1/some/path"), 2000
     policy = compile_rules([*RULES, *(Rule(host=f"**.h{n}.example.com", where="x") for n in range(500))])
-    best = min(timeit.repeat(lambda: decide(asked, policy), number=rounds, repeat=5)) / rounds
+    timer = time.process_time  # the machine may have other things to do meanwhile
+    best = min(timeit.repeat(lambda: decide(asked, policy), number=rounds, repeat=5, timer=timer)) / rounds
     assert best < 50e-6, "ten times the measured time on a slow machine"
