@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -204,6 +205,25 @@ def test_a_secret_in_the_head_is_refused(tmp_path: Path, place: str) -> None:
                 "header cookie",
                 "the cookies, joined",
             }
+
+    run(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/", f"x-{SECRET.encode().hex()}: 1\r\n"),
+        ("/", f"x-one: {SECRET[:9]}\r\nx-two: {SECRET[9:]}\r\n"),
+        ("/", "".join(f"x-{at}: {SECRET[at : at + 4]}\r\n" for at in range(0, len(SECRET), 4))),
+        ("/" + "/".join(quote(SECRET[at : at + 4], safe="") for at in range(0, len(SECRET), 4)), ""),
+    ],
+    ids=["the name of a header", "two headers", "many headers", "segments of the path"],
+)
+def test_a_secret_spread_over_the_head_is_refused(tmp_path: Path, path: str, headers: str) -> None:
+    async def story(stage: Scene) -> None:
+        answer = await stage.post(b"", path=path, headers=headers)
+        assert b" 403 " in answer.split(b"\r\n", 1)[0]
+        assert stage.bodies() == b""
 
     run(tmp_path, story)
 

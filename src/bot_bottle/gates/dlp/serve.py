@@ -94,12 +94,20 @@ class DlpGate(Inspector, Adjustable):
         query = request.target.partition("?")[2]
         if query:
             found += self.join(request.host, [part.partition("=")[2].encode("utf-8", "replace") for part in query.split("&")])
+        if not any(one.kind in SURE for one in found):
+            found += [one for one in self.scanner.scan(views.joined_views(outgoing)) if one.kind in SURE]
         if any(one.where == "the headers" for one in found):
-            found = [one for one in found if one.where != "the headers"] + self.scanner.scan(views.named_headers(request.headers))
+            found = self._by_header(found, request.headers)
         if (request.host, request.target) in self._redirects:
             found = [one for one in found if one.kind in SURE or one.surface not in {"url", "query", "host"}]
         exchange.judge(found)
         return exchange
+
+    def _by_header(self, found: list[Finding], headers: Sequence[tuple[str, str]]) -> list[Finding]:
+        """What one value holds is said of that header; what a name holds, or several values together, of the headers."""
+        named = self.scanner.scan(views.named_headers(headers))
+        rules = {one.rule for one in named}
+        return [one for one in found if one.where != "the headers" or one.rule not in rules] + named
 
     def object_scan(self) -> ObjectScan:
         """For the objects of one push."""

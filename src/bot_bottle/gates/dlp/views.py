@@ -61,6 +61,17 @@ def head_views(request: Outgoing) -> Iterator[View]:
         )
 
 
+def joined_views(request: Outgoing) -> Iterator[View]:
+    """The path's segments and the headers' values put together; for exact copies alone: numbers join to anything."""
+    segments = request.target.partition("?")[0].split("/")
+    if len(segments) > 2:
+        yield View("url", "the path's parts, joined", "".join(segments).encode("utf-8", "replace"), JOINED)
+    if len(request.headers) > 1:
+        yield View(
+            "header", "the headers, joined", "".join(value for _, value in request.headers).encode("utf-8", "replace"), JOINED
+        )
+
+
 def named_headers(headers: Sequence[tuple[str, str]]) -> Iterator[View]:
     """Each header alone, to say which one a finding is in."""
     for name, value in headers:
