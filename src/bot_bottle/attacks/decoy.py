@@ -4,7 +4,9 @@
 which stands for a host that a rule allows, and whose every byte is written down: what is in there has left the bottle.
 """
 
+import base64
 import ctypes
+import hashlib
 import json
 import os
 import secrets
@@ -29,6 +31,8 @@ USER_KEYRING = -4
 REVOKE = 3
 HEAD_LIMIT = 1 << 16
 BODY_LIMIT = 1 << 20
+WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455, 1.3."""
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nok"
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -108,10 +112,36 @@ def answer_web(channel: socket.socket, context: ssl.SSLContext | None, log: Log)
     try:
         with context.wrap_socket(channel, server_side=True) if context else channel as plain:
             head, body = read_request(plain)
+            if b"\r\nupgrade: websocket\r\n" in head.lower() + b"\r\n":
+                body = talk_websocket(plain, head)
             log.touched("web", head=head.decode("latin-1"), body=body.decode("latin-1"))
-            plain.sendall(ANSWER)
+            plain.sendall(answer_to(head))
     except OSError as error:
         log.touched("web-failed", why=str(error))
+
+
+def answer_to(head: bytes) -> bytes:
+    """Plain yes; below /open/echo the request's own head, as a server does that shows what it was sent."""
+    words = head.split(b" ")
+    if len(words) > 1 and words[1].startswith(b"/open/echo"):
+        return (
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" % len(head) + head
+        )
+    return ANSWER
+
+
+def talk_websocket(channel: socket.socket, head: bytes) -> bytes:
+    """Accept the upgrade (RFC 6455, 4.2.2), and return the first message, unmasked."""
+    key = next(row.split(b":", 1)[1].strip() for row in head.split(b"\r\n") if row.lower().startswith(b"sec-websocket-key:"))
+    proof = base64.b64encode(hashlib.sha1(key + WEBSOCKET, usedforsecurity=False).digest())
+    channel.sendall(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        + proof
+        + b"\r\n\r\n"
+    )
+    said = channel.recv(HEAD_LIMIT)
+    mask, content = said[2:6], said[6:]
+    return bytes(byte ^ mask[at % 4] for at, byte in enumerate(content))
 
 
 def read_request(channel: socket.socket) -> tuple[bytes, bytes]:

@@ -67,13 +67,17 @@ class Scene:
 @contextmanager
 def set_scene(wanted: Wanted, *, say: Say) -> Iterator[Scene]:
     """The scene with the main bottle and its neighbour; ended and removed afterwards."""
-    canaries = {name: f"bb-{name}-{secrets.token_urlsafe(24)}" for name in ("argument", "environment", "memory", "file", "api")}
+    canaries = {
+        name: f"bb-{name}-{secrets.token_urlsafe(24)}"
+        for name in ("argument", "environment", "memory", "file", "api", "own", "bait")
+    }
     with ExitStack() as undo:
         folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="bot-bottle-attack-")))
         facts = start_decoy(folder, canaries, undo)
         write_project(folder / "project")
         write_file(folder / "secret", canaries["file"])
         facts |= {f"{name}_canary": value for name, value in canaries.items() if name in ("argument", "environment", "memory")}
+        facts |= {"secret": canaries["own"], "bait": canaries["bait"], "token": made_up_token()}
         facts |= {"secret_path": str(folder / "secret"), "neighbour_port": secrets.choice(PORTS)}
         facts["neighbour_abstract"] = f"\0bot-bottle-neighbour-{secrets.token_hex(8)}"
         scene = Scene(folder=folder, facts=facts, canaries=canaries, bottles={}, wanted=wanted)
@@ -82,6 +86,11 @@ def set_scene(wanted: Wanted, *, say: Say) -> Iterator[Scene]:
         neighbour = ("neighbour", str(facts["neighbour_port"]), facts["neighbour_abstract"][1:])
         add_bottle(scene, "neighbour", neighbour, undo, say=say)
         yield scene
+
+
+def made_up_token() -> str:
+    """Of a known format, and nobody's: GitHub's old one for personal access, forty letters and digits without its checksum."""
+    return "ghp_" + "".join(secrets.choice("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") for _ in range(36))
 
 
 def start_decoy(folder: Path, canaries: Mapping[str, str], undo: ExitStack) -> Facts:
@@ -132,12 +141,21 @@ def write_manifest(scene: Scene) -> None:
         "agent": "shell",
         "egress": {
             "rules": [
-                {"host": OPEN_HOST, "methods": ["GET", "POST"], "paths": ["/open/**"]},
+                {"host": OPEN_HOST, "methods": ["GET", "POST"], "paths": ["/open/**"], "max_body": "976KiB"},
+                {"host": f"*.{OPEN_HOST}"},
                 {"host": OPEN_HOST, "paths": ["/open/closed/**"], "deny": True},
                 {"host": PLAIN_HOST, "scheme": "http"},
             ],
             "upstream": {"connect": connect, "ca": [str(scene.folder / "ca.pem")]},
         },
+        "dlp": {"secrets": [{"env": "BOT_BOTTLE_ATTACK_OWN"}], "canaries": [{"env": "BOT_BOTTLE_ATTACK_BAIT"}]},
+        "credentials": [
+            {
+                "name": "api",
+                "from": {"env": "BOT_BOTTLE_ATTACK_API"},
+                "to": {"host": OPEN_HOST, "paths": ["/open/echo/**"], "header": "x-api-key"},
+            }
+        ],
         "limits": {"memory": "512MiB", "pids": 256, "time": "15m"},
     }
     write_file(scene.folder / "bottle.yaml", json.dumps(text))
@@ -156,7 +174,8 @@ def add_bottle(scene: Scene, part: str, program: tuple[str, ...], undo: ExitStac
         detach=True,
         terminal=TtySize(rows=24, cols=80),
     )
-    started = start(asked, host=os.environ, say=say, preflight=lambda _plan: None)
+    secret = {f"BOT_BOTTLE_ATTACK_{name.upper()}": value for name, value in scene.canaries.items()}
+    started = start(asked, host={**os.environ, **secret}, say=say, preflight=lambda _plan: None)
     assert isinstance(started, Started)
     undo.callback(end_bottle, started.plan.slug)
     wait_started(started.kept.report)

@@ -3,6 +3,8 @@
 from bot_bottle.attacks import (
     cgroups,
     devices,
+    egress,
+    exfiltration,
     ipv6,
     kernel,
     keyrings,
@@ -40,5 +42,7 @@ GROUPS = tuple(
         keyrings,
         kernel,
         cgroups,
+        egress,
+        exfiltration,
     )
 )
