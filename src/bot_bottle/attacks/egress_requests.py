@@ -8,11 +8,10 @@ Row = tuple[str, str, int]
 
 def in_tunnel(host: str, path: str, *, too_large: int = 413) -> tuple[Row, ...]:
     """Inside TLS inside a tunnel to `host`, whose rule allows GET and POST below the folder of `path`, and a body of a megabyte."""
-    get = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n"
-    post = f"POST {path} HTTP/1.1\r\nHost: {host}\r\n"
-    top = path[: path.index("/", 1)]
-    upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-    close = "Connection: close\r\n\r\n"
+    return (*_names(host, path), *_framing(host, path), *_targets(host, path, too_large))
+
+
+def _names(host: str, path: str) -> tuple[Row, ...]:
     return (
         ("another Host", f"GET {path} HTTP/1.1\r\nHost: other.example.com\r\n\r\n", 421),
         ("another port in Host", f"GET {path} HTTP/1.1\r\nHost: {host}:8443\r\n\r\n", 421),
@@ -27,6 +26,12 @@ def in_tunnel(host: str, path: str, *, too_large: int = 413) -> tuple[Row, ...]:
         ("authority form", f"GET {host}:443 HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
         ("asterisk form", f"OPTIONS * HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
         ("CONNECT inside the tunnel", f"CONNECT other.example.com:443 HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
+    )
+
+
+def _framing(host: str, path: str) -> tuple[Row, ...]:
+    get, post = (f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n" for method in ("GET", "POST"))
+    return (
         ("length and chunked", f"{get}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         ("two lengths", f"{get}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400),
         ("gzip as transfer coding", f"{get}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
@@ -44,6 +49,19 @@ def in_tunnel(host: str, path: str, *, too_large: int = 413) -> tuple[Row, ...]:
         ("too many fields", get + "X: y\r\n" * 200 + "\r\n", 431),
         ("a head over the limit", f"{get}X: {'y' * 70000}\r\n\r\n", 431),
         ("a head without end over the limit", f"{get}X: {'y' * 70000}", 431),
+        ("a chunk with an extension", f"{post}Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n", 400),
+        ("a trailer", f"{post}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n", 400),
+        ("a chunk that is too long", f"{post}Transfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n", 400),
+        ("a chunk that ends in a bare line feed", f"{post}Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n", 400),
+        ("a chunk with a sign", f"{post}Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n", 400),
+    )
+
+
+def _targets(host: str, path: str, too_large: int) -> tuple[Row, ...]:
+    get, post = (f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n" for method in ("GET", "POST"))
+    top = path[: path.index("/", 1)]
+    upgrade, close = "Upgrade: websocket\r\nConnection: Upgrade\r\n", "Connection: close\r\n\r\n"
+    return (
         ("dot segments", f"GET {top}/../admin HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
         ("encoded dot segments", f"GET {top}/%2e%2e/admin HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
         ("double encoding", f"GET {top}/%252e%252e/admin HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
@@ -58,11 +76,6 @@ def in_tunnel(host: str, path: str, *, too_large: int = 413) -> tuple[Row, ...]:
         ("a body over the limit", f"{post}Content-Length: 2000000\r\n\r\n", too_large),
         ("a WebSocket with a body", f"{get}{upgrade}Content-Length: 1\r\n\r\nx", 400),
         ("a WebSocket without key", f"{get}{upgrade}\r\n", 400),
-        ("a chunk with an extension", f"{post}Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n", 400),
-        ("a trailer", f"{post}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n", 400),
-        ("a chunk that is too long", f"{post}Transfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n", 400),
-        ("a chunk that ends in a bare line feed", f"{post}Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n", 400),
-        ("a chunk with a sign", f"{post}Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n", 400),
     )
 
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 
-from bot_bottle.attacks.scene import Scene
+from bot_bottle.attacks.scene import Scene, git
+from bot_bottle.bottles.events import read_events
 
 
 def look(scene: Scene, evidence: tuple[str, ...]) -> str | None:
@@ -47,10 +48,54 @@ def arrived(scene: Scene, words: str) -> str | None:
     return None if came else "what a rule allows did not arrive, so the other cases of this class show nothing"
 
 
+def refs(scene: Scene) -> dict[str, str]:
+    """Every ref of the operator's repository, and the subject of its commit."""
+    rows = git(scene.folder / "project", "for-each-ref", "--format=%(refname) %(contents:subject)").splitlines()
+    return {name: subject for name, _, subject in (row.partition(" ") for row in rows)}
+
+
+def ref(scene: Scene, mark: str) -> str | None:
+    """The branch arrived, under the bottle's own name, and is what it was when it did."""
+    found = refs(scene).get(f"refs/heads/bottle/{scene.bottles['main'].slug}/{mark}")
+    return (
+        None if found == "Change" else f"the branch {mark} is {'another' if found else 'not there'} in the operator's repository"
+    )
+
+
+def no_ref(scene: Scene, mark: str) -> str | None:
+    """No ref of this name arrived in the operator's repository."""
+    found = [name for name in refs(scene) if name.endswith("/" + mark)]
+    return f"{found[0]} arrived in the operator's repository" if found else None
+
+
+def only_branches(scene: Scene) -> str | None:
+    """Nothing arrived in the operator's repository but branches under the bottle's own name."""
+    own = f"refs/heads/bottle/{scene.bottles['main'].slug}/"
+    found = [name for name in refs(scene) if not name.startswith(own) and name not in ("refs/heads/main", "refs/stash")]
+    return f"{found[0]} arrived in the operator's repository" if found else None
+
+
+def main_unmoved(scene: Scene) -> str | None:
+    """The branch that the operator has checked out is where it was."""
+    moved = git(scene.folder / "project", "rev-parse", "main") != scene.facts["main"]
+    return "the operator's own branch was moved" if moved else None
+
+
+def nothing_approved(scene: Scene) -> str | None:
+    """The gates' log knows of no approval, and no grant holds."""
+    found = [one.get("event") for one in read_events(scene.bottles["main"].stage_dir / "events.jsonl")]
+    return "a request was approved" if {"approved", "grant"} & set(found) else None
+
+
 LOOKS: dict[str, Callable[..., str | None]] = {
     "untouched": untouched,
     "unseen": unseen,
     "secret_unseen": secret_unseen,
     "no_request": no_request,
     "arrived": arrived,
+    "ref": ref,
+    "no_ref": no_ref,
+    "only_branches": only_branches,
+    "main_unmoved": main_unmoved,
+    "nothing_approved": nothing_approved,
 }

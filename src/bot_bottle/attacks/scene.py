@@ -25,7 +25,7 @@ from bot_bottle.bottles.stop import stop
 from bot_bottle.errors import BottleError
 from bot_bottle.gates.egress.authority import Authority
 from bot_bottle.host.files import write_file
-from bot_bottle.host.run import LongCommand, spawn
+from bot_bottle.host.run import Command, LongCommand, run, spawn
 from bot_bottle.manifest.overrides import Overrides
 from bot_bottle.manifest.read import Sources
 from bot_bottle.plans.bottle import BottlePlan
@@ -38,6 +38,8 @@ OPEN_HOST, PLAIN_HOST = "open.example.com", "plain.example.com"
 TOOLS = ".bot-bottle-attack"
 """The folder of the workspaces with the programs that run inside."""
 READY_S = 10.0
+GIT_S = 30.0
+OPERATOR = {"NAME": "Operator", "EMAIL": "operator@example.com"}
 PORTS = range(40_000, 60_000)
 
 
@@ -75,6 +77,7 @@ def set_scene(wanted: Wanted, *, say: Say) -> Iterator[Scene]:
         folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="bot-bottle-attack-")))
         facts = start_decoy(folder, canaries, undo)
         write_project(folder / "project")
+        facts |= write_repositories(folder, canaries["file"])
         write_file(folder / "secret", canaries["file"])
         facts |= {f"{name}_canary": value for name, value in canaries.items() if name in ("argument", "environment", "memory")}
         facts |= {"secret": canaries["own"], "bait": canaries["bait"], "token": made_up_token()}
@@ -133,6 +136,33 @@ def write_project(project: Path) -> None:
     (project / "README.md").write_text("A project.\n")
 
 
+def write_repositories(folder: Path, canary: str) -> Facts:
+    """The project as a repository with a commit that no branch shows, and another one that no bottle was given."""
+    for name in ("project", "other"):
+        (folder / name).mkdir(exist_ok=True)
+        git(folder / name, "init", "--quiet", "--initial-branch=main")
+        git(folder / name, "add", "--all", "--", ".", f":!{TOOLS}")
+        git(folder / name, "commit", "--quiet", "--allow-empty", "--message", "Begin")
+    project = folder / "project"
+    hidden = git(project, "commit-tree", "-m", f"Hidden {canary}", "HEAD^{tree}")
+    git(project, "update-ref", "refs/stash", hidden)
+    return {
+        "git_url": "http://127.0.0.1:3129/local/project.git",
+        "hidden_commit": hidden,
+        "main": git(project, "rev-parse", "main"),
+    }
+
+
+def git(at: Path, *words: str) -> str:
+    """One command of the operator's own git, without the operator's settings; what it prints."""
+    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in OPERATOR.items()}
+    env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(at), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C.UTF-8"}
+    done = run(Command(argv=("git", *words), env=env | who, cwd=at, timeout_s=GIT_S))
+    if done.code != 0:
+        raise BottleError(f"git {words[0]} failed.", facts=(done.stderr.decode(errors="replace")[-500:],))
+    return done.stdout.decode().strip()
+
+
 def write_manifest(scene: Scene) -> None:
     """One that opens a host with TLS and one without, and gives the bottle limits."""
     facts = scene.facts
@@ -156,6 +186,8 @@ def write_manifest(scene: Scene) -> None:
                 "to": {"host": OPEN_HOST, "paths": ["/open/echo/**"], "header": "x-api-key"},
             }
         ],
+        "git": {"upstreams": [{"path": str(scene.folder / "project"), "push": {"force": "never", "max_file": "2MiB"}}]},
+        "supervise": {"enabled": True},
         "limits": {"memory": "512MiB", "pids": 256, "time": "15m"},
     }
     write_file(scene.folder / "bottle.yaml", json.dumps(text))

@@ -5,6 +5,7 @@ from bot_bottle.attacks import (
     devices,
     egress,
     exfiltration,
+    git_gate,
     ipv6,
     kernel,
     keyrings,
@@ -17,6 +18,7 @@ from bot_bottle.attacks import (
     proc,
     processes,
     sockets,
+    supervise,
     sysfs,
     tracing,
     unix_sockets,
@@ -44,5 +46,7 @@ GROUPS = tuple(
         cgroups,
         egress,
         exfiltration,
+        git_gate,
+        supervise,
     )
 )
