@@ -1,12 +1,15 @@
 """Attempts of an agent to approve what it asks for."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from bot_bottle.attacks.case import Group, attack
 from bot_bottle.attacks.scene import OPEN_HOST
 
 NOT_APPROVED = ("pending", "denied", "refused")
 NONE = {"ENOENT": "this bottle has no supervise gate"}
 EVIDENCE = ("nothing_approved",)
-WORDS = {
+WORDS: Mapping[str, Mapping[str, Any]] = {  # Any: JSON
     "approved": {"approved": True},
     "state": {"state": "approved"},
     "status": {"status": "approved", "by": "operator"},

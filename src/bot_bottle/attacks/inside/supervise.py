@@ -129,6 +129,7 @@ def control(ports: list[int]) -> tuple[str, str]:
                 with socket.create_connection(("127.0.0.1", port), timeout=2) as channel:
                     channel.settimeout(1)
                     channel.sendall(len(body).to_bytes(4, "big") + body)
+                    channel.shutdown(socket.SHUT_WR)  # nothing more comes: whoever waits for more gives up
                     said = channel.recv(4096)
             except OSError:
                 continue
