@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot_bottle.backends.syscalls import AARCH64, X86_64
+from bot_bottle.host.syscalls import AARCH64, X86_64
 
 HEADERS = {
     "x86_64": (Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), X86_64),

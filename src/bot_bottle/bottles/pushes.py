@@ -237,9 +237,12 @@ def _base(git: "Git", mirror: Path, update: RefUpdate) -> str:
 def reader(slug: str, mirror: Path) -> "Git":
     """git with our settings, which sees this mirror only where the host has a sandbox."""
     from bot_bottle.gates.git_gate.runner import make_git
+    from bot_bottle.gates.git_gate.sandbox import landlock_here
 
     config = config_of(slug)
-    return make_git(config["git"], folder_of(slug), name="pushes.config", bwrap=config["bwrap"]).sealed(read=(mirror,))
+    bwrap = config["bwrap"]
+    git = make_git(config["git"], folder_of(slug), name="pushes.config", bwrap=bwrap, landlock=not bwrap and landlock_here())
+    return git.sealed(read=(mirror,))
 
 
 def _lines(git: "Git", mirror: Path, *words: str) -> Iterator[str]:

@@ -12,6 +12,9 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER
 """What a child of ours may see of the operator's environment when the caller asks for `plain_env()`."""
 
 
+NOWHERE = subprocess.DEVNULL
+"""In place of a descriptor: /dev/null."""
+
 LINE_LIMIT = 64 * 1024
 """Bytes of one line that `follow` tells of."""
 
@@ -123,9 +126,9 @@ class LongCommand:
     argv: tuple[str, ...]
     env: Mapping[str, str]
     pass_fds: tuple[int, ...] = ()
-    stdin: int = subprocess.DEVNULL
-    stdout: int = subprocess.DEVNULL
-    stderr: int = subprocess.DEVNULL
+    stdin: int = NOWHERE
+    stdout: int = NOWHERE
+    stderr: int = NOWHERE
     cwd: Path | None = None
     new_session: bool = False
     limits: tuple[tuple[int, int], ...] = ()
@@ -196,11 +199,12 @@ def spawn(command: LongCommand) -> Process:
         raise CouldNotRun(f"{command.argv[0]} is not installed.", next=f"Install {command.argv[0]} or put it on PATH.") from error
     except OSError as error:
         raise CouldNotRun(f"{command.argv[0]} could not be started.", facts=(str(error),)) from error
-    _limit(popen.pid, command.limits)
+    limit(popen.pid, command.limits)
     return Process(popen)
 
 
-def _limit(process: int, limits: tuple[tuple[int, int], ...]) -> None:
+def limit(process: int, limits: tuple[tuple[int, int], ...]) -> None:
+    """What a child of ours may use, as LongCommand has it; nothing when it is gone already."""
     if not limits:
         return
     import resource

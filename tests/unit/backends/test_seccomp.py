@@ -1,37 +1,16 @@
 """The filter, run instruction by instruction as the kernel runs it, over a table of calls."""
 
-import struct
-
 import pytest
+from bpf import verdict
 
-from bot_bottle.backends.seccomp import FORBIDDEN, filter_for, program
-from bot_bottle.backends.syscalls import ARCHITECTURES
+from bot_bottle.backends.seccomp import filter_for, program
+from bot_bottle.host.filters import FORBIDDEN
+from bot_bottle.host.syscalls import ARCHITECTURES
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 EPERM, ENOSYS, EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT = 1, 38, 97, 94, 93
 TOP = 1 << 32
 """The upper half of a register, which the kernel ignores for an int: it must not hide the lower half from the filter."""
-
-
-def verdict(content: bytes, *, arch: int, number: int, arguments: tuple[int, ...] = ()) -> int:
-    """What a classic BPF machine (Linux Documentation/networking/filter.rst) returns for this struct seccomp_data."""
-    padded = [value & 0xFFFFFFFFFFFFFFFF for value in (*arguments, *[0] * 6)][:6]
-    seen = struct.pack("<IIQ6Q", number & 0xFFFFFFFF, arch, 0, *padded)
-    steps = list(struct.iter_unpack("=HBBI", content))
-    at, accumulator = 0, 0
-    while True:
-        code, yes, no, value = steps[at]
-        at += 1
-        if code == 0x20:
-            assert value % 4 == 0
-            (accumulator,) = struct.unpack_from("<I", seen, value)
-        elif code == 0x54:
-            accumulator &= value
-        elif code == 0x06:
-            return int(value)
-        else:
-            holds = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: accumulator & value != 0}[code]
-            at += yes if holds else no
 
 
 MACHINES = sorted(ARCHITECTURES)

@@ -7,8 +7,8 @@ from pathlib import Path
 from bot_bottle.backends.base import Unusable, Usable
 from bot_bottle.backends.cgroups import usable_groups
 from bot_bottle.backends.namespaces.client import KNOWN_REASONS, forbidding
-from bot_bottle.backends.syscalls import ARCHITECTURES
 from bot_bottle.guest import landlock
+from bot_bottle.host.syscalls import ARCHITECTURES
 
 
 def survey() -> Usable | Unusable:

@@ -59,9 +59,12 @@ class Mirror:
             self._refs = None
             self._refreshed = time.monotonic()
 
-    def without_sandbox(self) -> None:
-        """This host has bubblewrap, but it does not work here."""
-        self.git, self.outward = (replace(one, bwrap="", ends_with_us=False) for one in (self.git, self.outward))
+    def without(self, kind: str) -> None:
+        """What this host has of sandboxes, "landlock" or "bubblewrap", does not work here."""
+        if kind == "landlock":
+            self.git, self.outward = (replace(one, landlock=False) for one in (self.git, self.outward))
+        else:
+            self.git, self.outward = (replace(one, bwrap="", ends_with_us=False) for one in (self.git, self.outward))
 
     async def ready(self) -> None:
         """Make it where it is not there yet. What is pushed is leased, so that an older view of the upstream does no harm;

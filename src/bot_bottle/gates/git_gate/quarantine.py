@@ -13,8 +13,8 @@ from bot_bottle.gates.git_gate.children import running
 from bot_bottle.gates.git_gate.http import Body
 from bot_bottle.gates.git_gate.mirror import Mirror
 from bot_bottle.gates.git_gate.records import MIB, GitRunner, Sees
-from bot_bottle.gates.git_gate.runner import Git, limits
-from bot_bottle.host.run import Command, Finished, LongCommand, Process, run, spawn
+from bot_bottle.gates.git_gate.runner import Git
+from bot_bottle.host.run import Finished, Process
 
 INDEX_TIMEOUT_S = 1800.0
 
@@ -66,20 +66,16 @@ class Quarantine(GitRunner):
     ) -> Finished:
         """As the contract says."""
         git = self._seeing(sees)
-        argv = git.argv(*words, at=self._mirror.path)
-        return run(Command(argv=argv, env=git.env, timeout_s=timeout_s, stdin=stdin, output_limit=output_limit, cwd=Path("/")))
+        return git.run(*words, at=self._mirror.path, stdin=stdin, timeout_s=timeout_s, output_limit=output_limit)
 
     def open(self, words: Sequence[str], *, stdin: int, stdout: int, sees: Sees = "both") -> Process:
         """As the contract says."""
         git = self._seeing(sees)
-        argv = git.argv(*words, at=self._mirror.path)
-        bounds = limits(largest_file=MIB)  # it only reads
-        return spawn(
-            LongCommand(argv=argv, env=git.env, stdin=stdin, stdout=stdout, cwd=Path("/"), new_session=True, limits=bounds)
-        )
+        return git.start(*words, at=self._mirror.path, stdin=stdin, stdout=stdout, largest_file=MIB)  # it only reads
 
     def _seeing(self, sees: Sees) -> Git:
-        return {"both": self.git, "quarantine": self._alone, "mirror": self._mirror.git}[sees]
+        git = {"both": self.git, "quarantine": self._alone, "mirror": self._mirror.git}[sees]
+        return git.sealed(read=(self._mirror.path,))
 
     def migrate(self) -> None:
         """Move the objects into the mirror: packs before their indexes, which make git see them."""

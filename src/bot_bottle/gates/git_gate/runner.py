@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bot_bottle.gates.git_gate.records import HIDDEN_REFS
-from bot_bottle.gates.git_gate.sandbox import leashed, sealed
+from bot_bottle.gates.git_gate.sandbox import confinement, leashed, sealed
+from bot_bottle.host.confine import spawn_confined, within
 from bot_bottle.host.files import write_file
-from bot_bottle.host.run import Command, Finished, LongCommand, Process, run, spawn
+from bot_bottle.host.run import NOWHERE, Command, Finished, LongCommand, Process, run, spawn
 from bot_bottle.record import dataclass, field, replace
 
 GIB = 1024**3
@@ -28,6 +29,9 @@ MEMORY_LIMIT = 16 * GIB
 CPU_LIMIT_S = 3600
 QUICK_S = 30.0
 """For commands that only look at refs."""
+
+OUTPUT_LIMIT = 64 * 1024 * 1024
+"""Bytes that such a command may print."""
 
 TOLERATED = (
     "badTimezone", "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "missingNameBeforeEmail", "zeroPaddedFilemode",
@@ -89,6 +93,8 @@ class Git:
     config: Path
     env: Mapping[str, str] = field(repr=False)
     bwrap: str = ""
+    landlock: bool = False
+    """Whether sealed children are confined by Landlock; else bubblewrap does it, where it is here."""
     sees: tuple[tuple[Path, ...], tuple[Path, ...]] | None = None
     """What a sealed child may read and what it may write; None for one that runs in the open."""
     ends_with_us: bool = False
@@ -99,7 +105,7 @@ class Git:
 
     def sealed(self, *, read: Sequence[Path], write: Sequence[Path] = ()) -> "Git":
         """The same in a sandbox, where this host has what makes one."""
-        return replace(self, sees=((self.config, *read), tuple(write))) if self.bwrap else self
+        return replace(self, sees=((self.config, *read), tuple(write))) if self.landlock or self.bwrap else self
 
     def with_env(self, **more: str) -> "Git":
         """The same with more variables."""
@@ -121,31 +127,54 @@ class Git:
         """The whole command; `at` is the repository."""
         place = (f"--git-dir={at}",) if at is not None else ()
         argv = (self.program, *place, *words)
-        if self.sees is not None:
+        if self.sees is not None and not self.landlock:
             return sealed(self.bwrap, argv, read=self.sees[0], write=self.sees[1])
         return leashed(self.bwrap, argv) if self.ends_with_us else argv
 
-    def run(self, *words: str, at: Path | None = None, stdin: bytes = b"", timeout_s: float = QUICK_S) -> Finished:
+    def run(
+        self,
+        *words: str,
+        at: Path | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = QUICK_S,
+        output_limit: int = OUTPUT_LIMIT,
+    ) -> Finished:
         """Run to its end. `at` is the repository; CouldNotRun past its bounds."""
-        argv = self.argv(*words, at=at)
-        return run(Command(argv=argv, env=self.env, timeout_s=timeout_s, stdin=stdin, cwd=self.config.parent))
+        command = Command(
+            argv=self.argv(*words, at=at),
+            env=self.env,
+            timeout_s=timeout_s,
+            stdin=stdin,
+            cwd=self.config.parent,
+            output_limit=output_limit,
+        )
+        if self.sees is not None and self.landlock:
+            return within(confinement(*self.sees), lambda: run(command))
+        return run(command)
 
     def start(
-        self, *words: str, at: Path | None = None, stdin: int, stdout: int, stderr: int, largest_file: int = PACK_LIMIT
+        self,
+        *words: str,
+        at: Path | None = None,
+        stdin: int,
+        stdout: int,
+        stderr: int = NOWHERE,
+        largest_file: int = PACK_LIMIT,
     ) -> Process:
         """Start with these descriptors, in a session of its own and within limits that hold before it reads anything."""
-        return spawn(
-            LongCommand(
-                argv=self.argv(*words, at=at),
-                env=self.env,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                cwd=self.config.parent,
-                new_session=True,
-                limits=limits(largest_file=largest_file),
-            )
+        command = LongCommand(
+            argv=self.argv(*words, at=at),
+            env=self.env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=self.config.parent,
+            new_session=True,
+            limits=limits(largest_file=largest_file),
         )
+        if self.sees is not None and self.landlock:
+            return spawn_confined(command, confinement(*self.sees))
+        return spawn(command)
 
 
 def only_own(own: str) -> list[tuple[str, str]]:
@@ -160,12 +189,13 @@ def make_git(
     name: str = "config",
     safe: Sequence[Path] = (),
     bwrap: str = "",
+    landlock: bool = False,
     more: Sequence[tuple[str, str]] = (),
 ) -> Git:
     """Write our settings into the folder (0600) and give the git that reads them and no others."""
     rows = [*SETTINGS, *more, *(("safe.directory", str(path)) for path in safe)]
     config = write_file(folder / name, config_text(rows))
-    return Git(program=program, config=config, env=base_env(config), bwrap=bwrap)
+    return Git(program=program, config=config, env=base_env(config), bwrap=bwrap, landlock=landlock)
 
 
 def base_env(config: Path) -> dict[str, str]:

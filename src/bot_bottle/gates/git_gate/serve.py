@@ -26,8 +26,10 @@ from bot_bottle.gates.git_gate.pushing import Pusher
 from bot_bottle.gates.git_gate.records import MIB, rules_from
 from bot_bottle.gates.git_gate.routes import Route, route, table
 from bot_bottle.gates.git_gate.runner import Git, make_git, only_own
+from bot_bottle.gates.git_gate.sandbox import landlock_here
 from bot_bottle.host.files import make_private_folder
 from bot_bottle.host.plain import plain
+from bot_bottle.record import replace
 
 CONNECTIONS = 64
 """Connections that one bottle may hold; git opens one or two at a time."""
@@ -69,7 +71,10 @@ class GitGate(Gate):
     def _pusher(self, row: Mapping[str, Any], folder: Path, config: Mapping[str, Any], secrets: Mapping[str, str]) -> Pusher:
         more = only_own(row["own"]) if row["path"] else http_settings(config)
         safe = (Path(row["path"]), Path(row["path"], ".git")) if row["path"] else ()
-        git = make_git(config["git"], folder, name=f"{row['name']}.config", safe=safe, more=more, bwrap=config["bwrap"])
+        landlock = landlock_here()
+        git = make_git(
+            config["git"], folder, name=f"{row['name']}.config", safe=safe, more=more, bwrap=config["bwrap"], landlock=landlock
+        )
         git = git.with_env(NO_PROXY=",".join(config["no_proxy"]))
         value = secrets[row["credential"]] if row["credential"] else None
         mirror = Mirror(row, folder=folder, git=git, value=value, host=config["host"])
@@ -155,17 +160,21 @@ class GitGate(Gate):
             self._record({"gate": "git-gate", "event": "refused", "verdict": "deny", "why": plain(bad.why, limit=400)})
 
     async def _try_sandbox(self) -> None:
-        """Once: whether git's own sandbox works here. Where it does not, git runs in the open, and the log says so."""
+        """Once: whether git runs in its sandbox here. Where it does not, it runs in the open, and the log says so."""
         async with self._trying:
-            mirrors = [pusher.mirror for pusher in self._pushers.values() if pusher.mirror.git.bwrap]
-            if self._tried or not mirrors:
+            if self._tried:
                 return
             self._tried = True
-            done = await complete(mirrors[0].git.sealed(read=()), "version", timeout_s=30.0)
-            if done.code != 0:
+            mirrors = [pusher.mirror for pusher in self._pushers.values()]
+            git = mirrors[0].git
+            either = {"landlock": replace(git, bwrap=""), "bubblewrap": replace(git, landlock=False)}
+            here = {kind: one for kind, one in either.items() if one.landlock or one.bwrap}
+            faults = dict(zip(here, await asyncio.gather(*map(_fails_sealed, here.values())), strict=True))
+            for kind in (kind for kind, why in faults.items() if why):
                 for mirror in mirrors:
-                    mirror.without_sandbox()
-                self._record({"gate": "git-gate", "event": "no-sandbox", "why": done.words[-400:]})
+                    mirror.without(kind)
+            if all(faults.values()):
+                self._record({"gate": "git-gate", "event": "no-sandbox", "faults": faults})
 
     async def _answer(self, head: Head, body: Body, answer: Answer) -> None:
         found = route(head, self._known)
@@ -255,6 +264,15 @@ class GitGate(Gate):
             why = (await child.last_words())[-400:]
             self._record({"gate": "git-gate", "event": "fetch-failed", "repository": found.name, "why": plain(why, limit=400)})
             await answer.end()
+
+
+async def _fails_sealed(git: Git) -> str:
+    """Why git does not run in a sandbox here; nothing when it does."""
+    try:
+        done = await complete(git.sealed(read=()), "version", timeout_s=30.0)
+    except BottleError as error:
+        return "; ".join((error.what, *error.facts))
+    return "" if done.code == 0 else done.words[-400:] or f"git ended with {done.code}"
 
 
 async def _feed(body: Body, stdin: asyncio.StreamWriter) -> None:
