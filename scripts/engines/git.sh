@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The git gate against a real sshd and a real git-lfs, and 20 rounds of killing it in the middle of a push. Arguments go to pytest.
+# The git gate against a real sshd and a real git-lfs, 20 rounds of killing it in the middle of a push, and whole histories: this
+# repository's own and those that BOT_BOTTLE_HISTORIES names, with `:` between them. Arguments go to pytest.
 # openssh-server and git-lfs are installed with apt-get where that needs no password; without them their tests skip and say so.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
@@ -22,5 +23,6 @@ fi
 . scripts/setup.sh
 make_environment pins/run.txt pins/dev.txt
 export BOT_BOTTLE_KILL_ROUNDS="${BOT_BOTTLE_KILL_ROUNDS:-20}"
+export BOT_BOTTLE_TEST_ENGINE=git
 tests=tests/integration/git_gate
-exec timeout 900 .venv/bin/python -m pytest $tests/test_ssh.py $tests/test_lfs.py $tests/test_crashes.py "$@"
+exec timeout 900 .venv/bin/python -m pytest $tests/test_ssh.py $tests/test_lfs.py $tests/test_crashes.py tests/engines/git "$@"

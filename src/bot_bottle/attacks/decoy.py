@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from bot_bottle.backends.syscalls import ARCHITECTURES
 from bot_bottle.host.files import write_file
+from bot_bottle.host.syscalls import ARCHITECTURES
 
 DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG (prctl(2))."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bot_bottle.backends.syscalls import AARCH64, ARCHITECTURES, X86_64
 from bot_bottle.bottles.contain import hidden_paths, host_namespaces
 from bot_bottle.bottles.status import read_status
 from bot_bottle.host import paths
 from bot_bottle.host.addresses import own_addresses, resolvers
+from bot_bottle.host.syscalls import AARCH64, ARCHITECTURES, X86_64
 from bot_bottle.plans.bottle import BottlePlan
 
 HOME_LIMIT = 100
