@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from shop import Shop
 from world import World
 
 
@@ -97,15 +98,15 @@ def containers(world: World, slug: str) -> list[int]:
     return [number for number in map(json.loads, rows) if number]
 
 
-def left(world: World, slug: str) -> list[str]:
+def left(shop: Shop, slug: str) -> list[str]:
     """Whatever of a bottle still runs: processes of the operator's, and those of the bottle, which know nothing of their home."""
     found = []
-    home = str(world.shop.home)
+    home = str(shop.home)
     for one in processes().values():
         if one.is_dead or one.pid == os.getpid():
             continue
         inside = f"faults/agent.py {slug} " in one.words
-        if home in one.words or inside or _home_of(one.pid) == home or _holds(one.pid, str(world.shop.home.parent)):
+        if home in one.words or inside or _home_of(one.pid) == home or _holds(one.pid, str(shop.home.parent)):
             found.append(f"{one.pid} (parent {one.parent}): {one.words[:160]}")
     return found
 

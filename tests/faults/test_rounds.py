@@ -14,7 +14,7 @@ from faults import draw
 BACKEND = ENGINE or "namespaces"
 SEED = 2102
 """One that draws nearly every kind of fault in the first few rounds."""
-ROUNDS = int(os.environ.get("BOT_BOTTLE_FAULT_ROUNDS", {"namespaces": 12, "gvisor": 8, "docker": 6}.get(BACKEND, 0)))
+ROUNDS = int(os.environ.get("BOT_BOTTLE_FAULT_ROUNDS", {"namespaces": 10, "gvisor": 8, "docker": 6}.get(BACKEND, 0)))
 
 pytestmark = pytest.mark.skipif(BACKEND == "namespaces" and shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 

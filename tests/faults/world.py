@@ -72,6 +72,9 @@ class Web:
 class World:
     """Everything that rounds share. `bait` is the value that must never arrive."""
 
+    name: str
+    """Told apart from other worlds on this machine: what bottles are called begins with it."""
+
     shop: Shop
     backend: str
     image: str
@@ -96,6 +99,19 @@ class World:
     def bot_bottle(self, *words: str) -> "subprocess.CompletedProcess[bytes]":
         """A command of the operator's."""
         return self.shop.bot_bottle(*words, stdin=b"", FORGE_PASSWORD=PASSWORD, **self.env)
+
+    def bot_bottle_for(self, timeout_s: float, *words: str) -> "subprocess.CompletedProcess[bytes]":
+        """A command that may take so long."""
+        argv = self.shop.argv(*words)
+        return subprocess.run(
+            argv,
+            env=self.variables(),
+            cwd=self.shop.project,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
 
     def docker(self, *words: str) -> str:
         """What a docker command prints; nothing where its daemon is down."""
@@ -152,6 +168,7 @@ def made(
         bait = f"bait-{secrets.token_hex(16)}"
         (folder / "told/bait").write_text(bait + "\n")
         world = World(
+            name=f"f{secrets.token_hex(2)}",
             shop=shop,
             backend=backend,
             image=image,
