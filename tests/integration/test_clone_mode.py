@@ -70,6 +70,23 @@ def test_an_agent_works_on_a_clone_and_its_branch_is_landed(shop: Shop, project:
     assert git("branch", "--list", "bottle/*", at=project).stdout.split() == ["bottle/another/topic"]
 
 
+def test_a_clone_shares_no_file_with_the_operators_repository(shop: Shop, project: Path) -> None:
+    before = {path: path.read_bytes() for path in (project / ".git").rglob("*") if path.is_file()}
+    script = "chmod -R u+w .git/objects; find .git/objects -type f -exec sh -c 'echo x > \"$1\"' - {} ';'; echo left > left.txt"
+    run(shop, script)
+    clone = shop.bottles() / SLUG / "workspace/.git"
+    assert any((clone / "objects").rglob("pack-*.pack")) or any((clone / "objects").rglob("??/*"))
+    assert {path: path.read_bytes() for path in before} == before
+    assert all(path.stat().st_nlink == 1 for path in before)
+
+
+def test_objects_that_no_branch_of_the_operators_leads_to_stay_outside(shop: Shop, project: Path) -> None:
+    lost = git("commit-tree", "-m", "a secret", "HEAD^{tree}", at=project).stdout.strip()
+    others = git("commit-tree", "-m", "of another bottle", "HEAD^{tree}", at=project).stdout.strip()
+    git("update-ref", "refs/heads/bottle/another/topic", others, at=project)
+    run(shop, f"git cat-file -e HEAD; for one in {lost} {others}; do if git cat-file -e $one; then exit 1; fi; done")
+
+
 def test_what_was_not_pushed_is_kept_and_shown(shop: Shop, project: Path) -> None:
     commit(project, {".gitignore": "build/\n"})
     script = """

@@ -43,11 +43,15 @@ def operator_git(program: str, folder: Path, one: Repository) -> Git:
 
 
 def _clone(git: Git, one: Repository, target: Path, *, author: dict[str, str]) -> None:
-    """`insteadOf` in our environment gives the clone the gate as its origin while it is filled from the operator's folder."""
+    """`insteadOf` in our environment gives the clone the gate as its origin while it is filled from the operator's folder.
+
+    Over git's protocol: left to itself git sees a path, and links the operator's own object files into a folder where the bottle
+    may write. All of them, too, those that only other bottles' branches or no branch at all leads to.
+    """
     url = gate_url(one.name)
     keep = [word for key, value in author.items() for word in ("--config", f"{key}={value}")]
     local = git.with_settings([(f"url.{one.path}.insteadOf", url)])
-    words = ("clone", "--quiet", "--template=", "--no-recurse-submodules", *keep, "--", url, str(target))
+    words = ("clone", "--no-local", "--quiet", "--template=", "--no-recurse-submodules", *keep, "--", url, str(target))
     done = local.run(*words, timeout_s=CLONE_TIMEOUT_S)
     if done.code != 0:
         facts = tuple(done.stderr.decode("utf-8", "replace").splitlines()[-6:])
