@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from outcome import OURS, Bar, Figure, tell
+
 from bot_bottle.gates.dlp import triggers
 from bot_bottle.gates.dlp.detectors.catalogue import OUTGOING, TO_MODEL
 from bot_bottle.gates.dlp.formats.table import ALL
@@ -31,7 +33,9 @@ SIZE = 10_000_000
 SECRETS = tuple(
     OwnSecret(f"secret {number}", f"q8Zk{number:02d}-own-secret-value-{number * 7919}".encode()) for number in range(10)
 )
-BARS = {"10 MB to the model": 150.0, "1 KB": 20.0, "answer": 60.0, "start": 150.0}
+OUR_ENGINES = ("hyperscan", "aho-corasick")
+FIGURES: list[Figure] = []
+BARS_MET: list[Bar] = []
 
 
 def model_request() -> bytes:
@@ -76,6 +80,10 @@ def wall(work: Callable[[], object], *, rounds: int = 1) -> float:
 
 def row(name: str, value: float, unit: str, *, bar: str = "") -> None:
     """One line of the table."""
+    of, _, what = name.partition(": ")
+    FIGURES.append(Figure(what=what, value=round(value, 3), unit=unit, of=f"{OURS} ({of})" if of in OUR_ENGINES else of))
+    if bar:
+        BARS_MET.append(Bar(what=name, value=round(value, 3), bar=float(bar.split()[1]), at_least=unit == "MB/s"))
     print(f"{name:<46}{value:>12.2f} {unit:<6} {bar}", flush=True)
 
 
@@ -178,6 +186,7 @@ def main() -> None:
     ours(body)
     if "--others" in sys.argv:
         others(body)
+    tell("dlp", FIGURES, BARS_MET)
 
 
 if __name__ == "__main__":

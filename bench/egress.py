@@ -28,6 +28,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from outcome import Bar, Figure, tell
+
 from bot_bottle.gates.egress.authority import Authority
 from bot_bottle.gates.egress.plan import EgressPlan
 from bot_bottle.guest import frames
@@ -342,9 +344,27 @@ def report(results: dict[str, dict[str, float]]) -> None:
     }
     if "pipelock" in results:
         got["requests/s at c=16, of pipelock"] = ours[rate] / results["pipelock"][rate]
-    for name, value in got.items():
-        holds = value >= BARS[name] if name.startswith("requests/s") else value <= BARS[name]
-        print(f"{name:36}{value:8.2f}  bar {BARS[name]:g}: {'holds' if holds else 'MISSED'}")
+    bars = [
+        Bar(what=name, value=round(value, 3), bar=BARS[name], at_least=name.startswith("requests/s"))
+        for name, value in got.items()
+    ]
+    for bar in bars:
+        print(f"{bar.what:36}{bar.value:8.2f}  bar {bar.bar:g}: {'holds' if bar.is_met else 'MISSED'}")
+    figures = [
+        Figure(what=what, value=round(value, 3), unit=unit, of=of)
+        for of, found in results.items()
+        for name, value in found.items()
+        for what, unit in [split_unit(name)]
+    ]
+    tell("egress", figures, bars)
+
+
+def split_unit(name: str) -> tuple[str, str]:
+    """What a row of the table is about, and its unit."""
+    for unit in ("requests/s", "ms", "MiB"):
+        if unit in name.split():
+            return " ".join(word for word in name.split() if word != unit), unit
+    return name, ""
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "support")]
 
+from outcome import Bar, Figure, tell  # noqa: E402
 from plans import HeldSockets, shared_plan  # noqa: E402  # found by the line above
 
 from bot_bottle.backends.smolmachines.backend import Smolmachines  # noqa: E402
@@ -110,6 +111,11 @@ def report(times: dict[str, list[float]], memory: dict[str, list[int]]) -> int:
         print(f"{name:10} median {median:.2f} s, {statistics.median(memory[name]) / 1024:.0f} MiB")
     ratio = medians["bot-bottle"] / medians["bare"]
     print(f"ratio {ratio:.2f}, the bar is {BAR}")
+    figures = [Figure(what="a machine is ready, median", value=round(one, 2), unit="s", of=name) for name, one in medians.items()]
+    held = [
+        Figure(what="memory", value=round(statistics.median(each) / 1024), unit="MiB", of=name) for name, each in memory.items()
+    ]
+    tell("machines", (*figures, *held), [Bar(what="bot-bottle / bare", value=round(ratio, 3), bar=BAR)])
     return 0 if ratio <= BAR else 1
 
 

@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from outcome import Figure, tell
+
 PROJECT = "more-itertools==10.7.0"
 ROOT = Path(__file__).resolve().parents[1]
 PHASES = {
@@ -110,8 +112,12 @@ def report(times: dict[str, dict[str, list[float]]]) -> None:
     for name, phases in times.items():
         middle = {phase: statistics.median(each) for phase, each in phases.items()}
         print(f"{name:13}" + "".join(f"{middle[phase]:10.2f} s {middle[phase] / host[phase]:6.2f} ×" for phase in host))
-    ratios = {name: round(statistics.median(phases["all"]) / host["all"], 2) for name, phases in times.items()}
-    print(json.dumps({"ratios_of_the_whole": ratios}))
+    figures = [
+        Figure(what=phase, value=round(statistics.median(each), 3), unit="s", of=name)
+        for name, phases in times.items()
+        for phase, each in phases.items()
+    ]
+    tell("work", figures)
 
 
 if __name__ == "__main__":
