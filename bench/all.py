@@ -48,6 +48,12 @@ BENCHES = (
     Bench(name="machines", title="A microVM", quick=("--runs", "1"), needs="BOT_BOTTLE_TEST_ROOT"),
 )
 
+ALONE = {
+    "soak": "it takes hours",
+    "load": "it fills the machine with bottles",
+}
+"""What is run by itself, and why."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:

@@ -75,6 +75,8 @@ def measure(rounds: int, press: str, port: int) -> list[float]:
                 return [one_round(press, base, env, run.stdout.readline) for _ in range(rounds)]
             finally:
                 run.terminate()
+                run.wait()
+                subprocess.run([*base, "rm", "-f", "bench"], env=env, check=False, capture_output=True)
 
 
 def one_round(press: str, base: list[str], env: dict[str, str], effect: "object") -> float:

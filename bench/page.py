@@ -25,8 +25,8 @@ On a machine that does nothing else, in a checkout:
 
 <!-- not run: it takes the machine for half an hour -->
 ```sh
-./test -k nothing_but_the_environment    # makes .venv
-.venv/bin/python bench/all.py            # --quick tries it in minutes; --only start runs one
+./try                              # makes .venv
+.venv/bin/python bench/all.py      # --quick tries it in minutes; --only start runs one
 ```
 
 Peers that are not there are said to be missing: `runsc` on `PATH` or in `BOT_BOTTLE_RUNSC`, Docker, nginx, `hey`, gitleaks, pipelock in

@@ -73,3 +73,17 @@ def test_a_command_in_a_bottle_loads_nothing_that_it_does_not_use(tmp_path: Path
     names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert [name for name in NOT_FOR_A_COMMAND if name in names] == []
     assert len(names) < MOST_MODULES
+
+
+CHEAP = """
+import sys
+import bot_bottle
+bot_bottle.__version__
+print(sorted(name for name in sys.modules if name.startswith(("bot_bottle", "typing"))))
+"""
+
+
+def test_an_import_of_the_package_loads_nothing_of_it() -> None:
+    env = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-S", "-c", CHEAP], env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "['bot_bottle']"
