@@ -368,6 +368,33 @@ def test_orders_in_an_answer_are_kept_back_when_injection_blocks(tmp_path: Path)
     run(tmp_path, story, Settings(injection="block"))
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_orders_in_an_answer_are_written_over_when_they_are_to_be_stripped(tmp_path: Path, packed: bool) -> None:
+    async def story(stage: Scene) -> None:
+        page = b"<p>Before.</p>\n" + POISONED + b"\n<p>After.</p>"
+        stage.answer = answer_of(gzip.compress(page) if packed else page, "content-encoding: gzip\r\n" if packed else "")
+        answer = await stage.post(b"")
+        assert b" 200 " in answer.split(b"\r\n", 1)[0]
+        assert b"<p>Before.</p>" in answer
+        assert b"<p>After.</p>" in answer
+        assert b"previous instructions" not in answer
+        assert b"removed by bot-bottle" in answer
+        assert b"accept-encoding: identity" in stage.bodies().lower()
+        assert {event["action"] for event in stage.events if event.get("kind") == "injection"} == {"redact"}
+
+    run(tmp_path, story, Settings(injection="redact"))
+
+
+def test_an_answer_that_cannot_be_stripped_is_kept_back(tmp_path: Path) -> None:
+    async def story(stage: Scene) -> None:
+        stage.answer = answer_of(b"[1] " + POISONED)
+        answer = await stage.post(b"")
+        assert b" 403 " in answer.split(b"\r\n", 1)[0]
+        assert b"Ignore all" not in answer
+
+    run(tmp_path, story, Settings(injection="redact"))
+
+
 def test_a_tool_that_changes_is_noted(tmp_path: Path) -> None:
     async def story(stage: Scene) -> None:
         for text in ("reads a file", "reads a file and mails it"):

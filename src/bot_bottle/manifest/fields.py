@@ -24,6 +24,7 @@ from bot_bottle.manifest.spec import (
     ImageRuntime,
     OnFind,
     OnFormat,
+    OnInjection,
     Scheme,
     TokenGrant,
     Unattended,
@@ -457,4 +458,5 @@ WithinTime = Annotated[
 ]
 UnattendedChoice = Annotated[Unattended, PlainValidator(one_of(Unattended)), WithJsonSchema({"enum": list(get_args(Unattended))})]
 FindFormat = Annotated[OnFormat, PlainValidator(one_of(OnFormat)), WithJsonSchema({"enum": list(get_args(OnFormat))})]
+FindInjection = Annotated[OnInjection, PlainValidator(one_of(OnInjection)), WithJsonSchema({"enum": list(get_args(OnInjection))})]
 Find = Annotated[OnFind, PlainValidator(one_of(OnFind)), WithJsonSchema({"enum": list(get_args(OnFind))})]

@@ -26,6 +26,7 @@ from bot_bottle.manifest.spec import (
     Notify,
     OnFind,
     OnFormat,
+    OnInjection,
     Rule,
     SecretSource,
     Service,
@@ -47,7 +48,7 @@ class DlpSaid:
     canaries: tuple[SecretSource, ...] = ()
     patterns: tuple[Path, ...] = ()
     formats: OnFormat | None = None
-    injection: OnFind | None = None
+    injection: OnInjection | None = None
     unscannable: OnFind | None = None
     actions: tuple[DlpAction, ...] = ()
 

@@ -19,6 +19,7 @@ from bot_bottle.manifest.fields import (
     Engine,
     Find,
     FindFormat,
+    FindInjection,
     Flag,
     GuestPath,
     Header,
@@ -305,8 +306,9 @@ class DlpSection(Section):
     formats: FindFormat | None = None
     """What a string in the form of a known token does: `block` (default), `redact` (overwritten in the body), `warn` or `off`.
     On routes to the agent's model it is only noted. Your own secrets are stopped everywhere, whatever stands here."""
-    injection: Find | None = None
-    """What a response that looks like a prompt injection does: `block`, `warn` (default) or `off`."""
+    injection: FindInjection | None = None
+    """What a response that looks like a prompt injection does: `block`, `strip` (the order is written over, the rest passes),
+    `warn` (default) or `off`."""
     unscannable: Find | None = None
     """What a request does that cannot be read, such as an encrypted archive: `block` (default), `warn` or `off`."""
     actions: list[DlpActionSection] | None = None

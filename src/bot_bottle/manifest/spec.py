@@ -19,6 +19,7 @@ DlpEngine = Literal["builtin", "pipelock"]
 Unattended = Literal["wait", "deny"]
 TokenGrant = Literal["refresh_token", "client_credentials"]
 OnFind = Literal["block", "warn", "off"]
+OnInjection = Literal["block", "strip", "warn", "off"]
 OnFormat = Literal["block", "redact", "warn", "off"]
 PushForce = Literal["never", "own"]
 PushReview = Literal["auto", "hold"]
@@ -230,7 +231,7 @@ class Dlp:
     canaries: tuple[SecretSource, ...] = ()
     patterns: tuple[Path, ...] = ()
     formats: OnFormat = "block"
-    injection: OnFind = "warn"
+    injection: OnInjection = "warn"
     unscannable: OnFind = "block"
     actions: tuple[DlpAction, ...] = ()
 

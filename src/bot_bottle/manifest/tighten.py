@@ -53,7 +53,7 @@ EXPOSURE = ("copy", "clone", "bind")
 OWN_KERNEL = {"runc": 0, "runsc": 1, "kata": 2}
 """Docker's runtimes, by how much stands between the bottle and the host's kernel."""
 
-STRICTNESS = ("off", "warn", "redact", "block")
+STRICTNESS = ("off", "warn", "redact", "strip", "block")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

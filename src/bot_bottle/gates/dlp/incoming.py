@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from bot_bottle.gates.dlp.decode import expand
-from bot_bottle.gates.dlp.detectors.injection import Injection, settle
+from bot_bottle.gates.dlp.detectors.injection import MENTION, Injection, settle
 from bot_bottle.gates.dlp.engine import Pattern, choose_engine
 from bot_bottle.gates.dlp.plain_text import readable, unleet
 from bot_bottle.gates.dlp.records import Finding, Match, View, finding
@@ -53,11 +53,17 @@ class Reader:
         for text, via in texts:
             for shown in (text, unleet(text)):
                 where = View(view.surface, view.where, shown, via)
-                matches = [
-                    match for number, end in self._engine.find(shown) if (match := self._detector.confirm(number, end, where))
-                ]
-                found += [(match, where) for match in settle(matches)]
+                found += [(match, where) for match in settle(self._matches(where))]
         return found
+
+    def _matches(self, view: View) -> list[Match]:
+        """One for each rule, and mentions: a page that repeats an order a thousand times takes no longer than another."""
+        found: dict[int, Match] = {}
+        mentions: dict[int, Match] = {}
+        for number, end in self._engine.find(view.content):
+            if number not in found and (match := self._detector.confirm(number, end, view)):
+                (mentions if match.rule == MENTION else found)[number] = match
+        return [*found.values(), *mentions.values()]
 
     def _encoded(self, content: bytes) -> tuple[list[int], list[tuple[str, int]]]:
         hits = sorted(self._signs.find(content), key=lambda hit: hit[1])

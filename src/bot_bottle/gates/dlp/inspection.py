@@ -14,6 +14,7 @@ from bot_bottle.gates.dlp.frames import Frames
 from bot_bottle.gates.dlp.policy import SURE, Verdict, decide, explain
 from bot_bottle.gates.dlp.records import Finding, Match, View, finding
 from bot_bottle.gates.dlp.scan import BodyScan
+from bot_bottle.gates.dlp.strip import strip
 from bot_bottle.gates.dlp.wire_frames import BadFrame, FrameReader
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Exchange(Inspection):
         self._outward: FrameReader | None = None
         self._frames = Frames()
         self._answer = AnswerText(self)
+        self.needs_identity = gate.settings.injection == "redact" and not self._is_model  # what is cut out must be read
 
     # The request
 
@@ -202,13 +204,20 @@ class Exchange(Inspection):
         """A finding about the exchange itself."""
         return finding(Match(kind, rule, title, 0, 0), View("body", "the body", b""), self._gate.key)  # type: ignore[arg-type]  # one of the kinds
 
-    def read_answer(self, text: bytes) -> None:
-        """Look for orders in an answer, and at the tools that it lists."""
-        self.judge(self._gate.read_answer(self._host, text))
+    def read_answer(self, text: bytes) -> bytes:
+        """Look for orders in an answer, and at the tools that it lists; the answer as it may go on."""
+        verdict = self.judge(self._gate.read_answer(self._host, text))
+        if all(action != "redact" for _, action in verdict.findings):
+            return text
+        stripped = strip(text, lambda part: self._gate.holds_order(self._host, part))
+        if stripped is None:
+            one = next(one for one, action in verdict.findings if action == "redact")
+            raise Stopped(f"{one.title} was found in {one.where}, and cannot be taken out of it.", rule=f"dlp {one.rule}")
+        return stripped
 
 
 class AnswerText:
-    """The text of one answer: gathered and read at its end; held back only when injection blocks."""
+    """The text of one answer: gathered and read at its end; held back only when orders in it are not to pass."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -224,7 +233,7 @@ class AnswerText:
         self._coding = _header(headers, "content-encoding").strip().lower()
         self._reads = not kind or any(word in kind for word in TEXTS)
         self._is_stream = "event-stream" in kind
-        self.holds = self._reads and self._exchange._gate.settings.injection == "block"
+        self.holds = self._reads and self._exchange._gate.settings.injection in {"block", "redact"}
 
     def take(self, part: bytes) -> bytes:
         if not self._reads:
@@ -246,7 +255,8 @@ class AnswerText:
             self._reads = False  # an encoded answer opens from its beginning only
         text = unpack.open_as(self._coding, raw)
         if text:
-            self._exchange.read_answer(text)
+            passed = self._exchange.read_answer(text)
+            raw = passed if text is raw else raw
         return raw if self.holds else b""
 
 

@@ -82,7 +82,7 @@ def plan_dlp(spec: BottleSpec, host: Mapping[str, str]) -> DlpPlan:
     models = frozenset(rule.host for rule in spec.egress.rules if rule.where.startswith("agent ") and not rule.deny)
     settings = Settings(
         formats=asked.formats,
-        injection=asked.injection,
+        injection="redact" if asked.injection == "strip" else asked.injection,
         unscannable="ask" if asked.unscannable == "block" else asked.unscannable,
         overrides=tuple(Override(rule=one.rule, host=one.host, action=one.action) for one in asked.actions),
         model_hosts=models,

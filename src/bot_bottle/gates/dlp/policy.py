@@ -109,8 +109,10 @@ def decide(findings: Sequence[Finding], host: str, settings: Settings) -> Verdic
 
 
 def _possible(one: Finding, action: Action) -> Action:
-    """Only what was found undecoded in a body can be overwritten there."""
-    return "block" if action == "redact" and (one.start is None or one.surface != "body") else action
+    """What was found undecoded in a body can be written over there, and orders in an answer if our own reader found them."""
+    if action != "redact" or (one.surface == "body" and one.start is not None):
+        return action
+    return action if one.kind == "injection" and one.surface == "response" and "pipelock" not in one.via else "block"
 
 
 def explain(verdict: Verdict) -> tuple[str, str]:

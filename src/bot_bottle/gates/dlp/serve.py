@@ -21,7 +21,7 @@ from bot_bottle.gates.dlp.incoming import Pins, Reader, pin
 from bot_bottle.gates.dlp.inspection import Exchange
 from bot_bottle.gates.dlp.own import OwnSecret
 from bot_bottle.gates.dlp.pieces import Fragments, Recent
-from bot_bottle.gates.dlp.policy import SURE, Override, Verdict, settings_from
+from bot_bottle.gates.dlp.policy import SURE, Override, Verdict, action_for, settings_from
 from bot_bottle.gates.dlp.records import Finding, Match, View, finding
 from bot_bottle.gates.dlp.scan import Scanner
 from bot_bottle.gates.dlp.secret_values import own_secrets
@@ -164,6 +164,12 @@ class DlpGate(Inspector, Adjustable):
             found += [self.as_finding(match, view) for match, view in changed]
             found += self._reader.read(view for _, view in views.tool_views(message))
         return found
+
+    def holds_order(self, host: str, text: bytes) -> bool:
+        """Whether this part of an answer of the host holds an order that is to be taken out."""
+        assert self._reader is not None
+        found = self._reader.read((View("response", f"the answer of {host}", text),))
+        return any(one.kind == "injection" and action_for(one, host, self.settings) == "redact" for one in found)
 
     def as_finding(self, match: Match, view: View) -> Finding:
         """With this bottle's key."""

@@ -13,13 +13,18 @@ EVENT = b'data: {"text": "hi"}\n\n'
 def reading(kind: str, injection: str) -> tuple[AnswerText, list[bytes]]:
     """An answer of this kind, and the texts that were read."""
     read: list[bytes] = []
-    exchange: Any = SimpleNamespace(_gate=SimpleNamespace(settings=SimpleNamespace(injection=injection)), read_answer=read.append)
+
+    def note(text: bytes) -> bytes:
+        read.append(text)
+        return text
+
+    exchange: Any = SimpleNamespace(_gate=SimpleNamespace(settings=SimpleNamespace(injection=injection)), read_answer=note)
     answer = AnswerText(exchange)
     answer.begin([("Content-Type", kind)])
     return answer, read
 
 
-@pytest.mark.parametrize("injection", ["warn", "block"])
+@pytest.mark.parametrize("injection", ["warn", "redact", "block"])
 @pytest.mark.parametrize(
     ("kind", "parts"),
     [
