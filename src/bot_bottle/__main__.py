@@ -1,5 +1,6 @@
 """Errors become exit codes here and nowhere else."""
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bot_bottle.errors import BottleError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_START = frozenset({"--dry-run", "--help", "-h"})
 
 
@@ -25,6 +27,16 @@ def main() -> None:
     except BottleError as error:
         show(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        told = BottleError(
+            "The disk is full.",
+            facts=(str(error),),
+            next="Make room, then `bot-bottle clean`. What runs goes on until it must write.",
+        )
+        show(told)
+        sys.exit(told.exit_code)
 
 
 def fill_streams() -> None:
