@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from supervising import SECRET, Running, read, supervising
+from supervising import SECRET, WAIT_S, Running, read, supervising
 
-from bot_bottle.errors import BottleError
+from bot_bottle.errors import BottleError, Refused
+from bot_bottle.gates.base import Deciding
 from bot_bottle.gates.supervise.talk import CALLS_LIMIT, CONNECTIONS, WAITS
 
 EGRESS = {"host": "api.example.com", "methods": ["GET"], "reason": "for the build"}
@@ -277,3 +278,38 @@ def test_a_grant_ends_to_the_moment(running: Running) -> None:
         assert time.monotonic() - began < 3
         time.sleep(0.01)
     assert time.monotonic() - began > 0.8
+
+
+class Forge(Deciding):
+    """Holds one thing for the operator, as the git gate does a push."""
+
+    awaits = "push-"
+
+    def __init__(self) -> None:
+        self.status = "pending"
+
+    def awaited(self, id: str) -> dict[str, Any]:
+        if id != "push-3":
+            raise Refused("There is no such push.")
+        return {"status": self.status}
+
+
+def test_an_agent_waits_for_what_another_gate_has_before_the_operator(tmp_path: Path) -> None:
+    forge = Forge()
+    with supervising(tmp_path, deciding=(forge,)) as running:
+        assert running.call("await_decision", id="push-3", seconds=0)["status"] == "pending"
+        found: list[dict[str, Any]] = []
+        waiting = threading.Thread(target=lambda: found.append(running.call("await_decision", id="push-3", seconds=60)))
+        waiting.start()
+        forge.status = "approved"
+        running.soon(forge.decided)
+        waiting.join(WAIT_S)
+        assert found == [{"id": "push-3", "status": "approved"}]
+
+
+@pytest.mark.parametrize(
+    "id", ["push-4", "push-", "push-x", "push-3-1", "pull-3", "push-+3", "push-99999999999", "../push-3", ""]
+)
+def test_what_no_gate_holds_cannot_be_awaited(tmp_path: Path, id: str) -> None:
+    with supervising(tmp_path, deciding=(Forge(),)) as running:
+        assert "error" in running.call("await_decision", id=id, seconds=60)

@@ -4,14 +4,14 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from desks import Carrier
 
-from bot_bottle.gates.base import Event
+from bot_bottle.gates.base import Deciding, Event
 from bot_bottle.gates.supervise.plan import TOKEN
 from bot_bottle.gates.supervise.serve import SuperviseGate
 
@@ -23,7 +23,7 @@ CONFIG: dict[str, Any] = {"unattended": "wait", "within": [], "within_s": 60.0}
 class Running:
     """The gate in a thread of its own."""
 
-    def __init__(self, stage_dir: Path, *, slug: str = "b1", token: str = SECRET) -> None:
+    def __init__(self, stage_dir: Path, *, slug: str = "b1", token: str = SECRET, deciding: tuple[Deciding, ...] = ()) -> None:
         self.carrier = Carrier()
         self.events: list[Event] = []
         self.token = token
@@ -41,6 +41,7 @@ class Running:
             self._loop.set_exception_handler(self._crashed)
             self.gate = SuperviseGate(self._config, {TOKEN: token}, self.events.append)
             self.gate.adjustable = (self.carrier,)
+            self.gate.deciding = deciding
             self._task = asyncio.current_task()
             self._loop.call_soon(started.set)
             try:
@@ -71,6 +72,11 @@ class Running:
         assert self._loop is not None
         assert self.gate is not None
         return asyncio.run_coroutine_threadsafe(self.gate.control({"by": "ann", **request}), self._loop).result(WAIT_S)
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Have it done where the gate runs."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(work)
 
     def id_of(self, number: int = 1) -> str:
         """The id under which the operator is shown it now."""

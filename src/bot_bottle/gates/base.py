@@ -90,11 +90,26 @@ class Adjustable(ABC):
         return []
 
 
+class Deciding(ABC):
+    """A gate that has something before the operator by a way of its own, such as a held push, which the agent may wait for."""
+
+    awaits: str = ""
+    """What the ids of such things begin with."""
+    decided: Callable[[], None] = staticmethod(lambda: None)
+    """Called when one of them was decided. Set by whoever waits."""
+
+    @abstractmethod
+    def awaited(self, id: str) -> dict[str, Any]:  # Any: JSON
+        """Its `status`: pending, approved, denied or unavailable, and what the agent should know. Refused when there is none."""
+
+
 class Supervisor(Gate):
     """A gate through which the agent asks; what is given is carried out by the others."""
 
     adjustable: Sequence[Adjustable] = ()
     """The bottle's gates that carry out grants. Set by the bundle before `serve`."""
+    deciding: Sequence[Deciding] = ()
+    """The bottle's gates of which something waits for the operator. Set by the bundle before `serve`."""
     told: Callable[[], None] = staticmethod(lambda: None)
     """Called when there is something new for the operator. Set by the bundle."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_bottle.errors import BottleError
-from bot_bottle.gates.base import Adjustable, Gate, GateFactory, Inspector, Supervisor
+from bot_bottle.gates.base import Adjustable, Deciding, Gate, GateFactory, Inspector, Supervisor
 from bot_bottle.gates.control import ControlServer
 from bot_bottle.gates.events import EventLog
 from bot_bottle.gates.harden import harden
@@ -129,7 +129,7 @@ def _maker(place: str, settings: Mapping[str, Any], secrets: Mapping[str, str], 
 
 def _join(gates: Mapping[str, Gate]) -> None:
     """Gates do not know each other: here the one that inspects is given to those that let out, and those that carry out grants
-    to the one that asks for them."""
+    or hold something for the operator to the one that asks."""
     inspector = next((gate for gate in gates.values() if isinstance(gate, Inspector)), None)
     can_ask = any(isinstance(gate, Supervisor) for gate in gates.values())
     for gate in gates.values():
@@ -138,6 +138,7 @@ def _join(gates: Mapping[str, Gate]) -> None:
             gate.inspector = inspector
         if isinstance(gate, Supervisor):
             gate.adjustable = tuple(other for other in gates.values() if isinstance(other, Adjustable))
+            gate.deciding = tuple(other for other in gates.values() if isinstance(other, Deciding))
 
 
 def _read_listeners(link: socket.socket, gates: Mapping[str, Gate]) -> dict[str, socket.socket]:

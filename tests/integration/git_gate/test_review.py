@@ -8,7 +8,7 @@ import pytest
 from forge import SLUG, Gated, commit, gated, git, head, operator_repository
 
 from bot_bottle.bottles import pushes
-from bot_bottle.errors import BadUsage
+from bot_bottle.errors import BadUsage, Refused
 from bot_bottle.gates.git_gate.hold import Hold, Holds
 from bot_bottle.gates.git_gate.serve import GitGate
 from bot_bottle.manifest.spec import GitPush, GitUpstream
@@ -160,3 +160,31 @@ def test_a_push_is_shown_with_its_commits_and_diff_made_plain(
     assert all(line.isprintable() for line in lines)
     patches = "\n".join(pushes.shown(pushes.HeldPush(slug=SLUG, hold=hold), patches=True))
     assert "+*.o" in patches
+
+
+@pytest.mark.parametrize(("op", "status"), [("approve", "approved"), ("reject", "denied")])
+def test_an_agent_that_can_ask_is_told_how_to_wait_and_hears_of_the_decision(
+    tmp_path: Path, project: Path, op: str, status: str
+) -> None:
+    heard: list[str] = []
+    with gated(tmp_path / "gate", reviewed(project)) as gate:
+        gate.gate.can_ask = True
+        gate.gate.decided = lambda: heard.append("decided")
+        work = gate.clone(gate.url("project"))
+        commit(work, {"new.txt": "hello\n"})
+        told = gate.git("push", "origin", "main", at=work, check=False).stderr
+        assert "await_decision with the id push-1" in told
+        assert gate.gate.awaited("push-1") == {"status": "pending"}
+        heard.clear()
+        control(gate.gate, op=op, id=holds_of(gate).waiting()[0].id, said="Split it in two.")
+        assert heard == ["decided"]
+        assert gate.gate.awaited("push-1")["status"] == status
+        with pytest.raises(Refused, match="no held push 2"):
+            gate.gate.awaited("push-2")
+
+
+def test_an_agent_that_cannot_ask_is_not_told_of_a_tool_that_it_does_not_have(tmp_path: Path, project: Path) -> None:
+    with gated(tmp_path / "gate", reviewed(project)) as gate:
+        work = gate.clone(gate.url("project"))
+        commit(work, {"new.txt": "hello\n"})
+        assert "await_decision" not in gate.git("push", "origin", "main", at=work, check=False).stderr

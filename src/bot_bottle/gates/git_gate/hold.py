@@ -75,6 +75,11 @@ class Holds:
         names = sorted(path.name for path in self._folder.iterdir() if _FILE.fullmatch(path.name))
         return tuple(read_hold((self._folder / name).read_text("ascii"), name) for name in names)
 
+    def numbered(self, number: int) -> Hold | None:
+        """The one of this number."""
+        path = self._folder / f"{number:04}.json"
+        return read_hold(path.read_text("ascii"), path.name) if path.is_file() else None
+
     def waiting(self) -> tuple[Hold, ...]:
         """Those that nobody has decided."""
         return tuple(one for one in self.all() if one.state == "waiting")
@@ -150,6 +155,25 @@ def hold_from(row: Mapping[str, Any]) -> Hold:  # Any: JSON
     fields["updates"] = tuple(RefUpdate(**one) for one in row["updates"])
     fields["findings"] = tuple(Finding(**one) for one in row["findings"])
     return Hold(**fields)
+
+
+AWAITS = "push-"
+"""What the id begins with by which an agent waits for the decision on a held push; its number follows."""
+
+
+def awaited_row(hold: Hold) -> dict[str, Any]:  # Any: JSON
+    """What became of it, for an agent that waits."""
+    match hold.state:
+        case "waiting":
+            return {"status": "pending"}
+        case "taken":
+            return {"status": "approved", "note": "The upstream has it."}
+        case "refused":
+            return {"status": "denied", "reason": f"The operator approved it, but the upstream did not take it: {hold.said}"}
+        case "rejected":
+            return {"status": "denied", "reason": hold.said or "The operator rejected it."}
+        case "replaced":
+            return {"status": "unavailable", "reason": f"A newer push to the same branches stands in its place: {hold.said}."}
 
 
 def told_lines(hold: Hold) -> Iterable[str]:

@@ -69,12 +69,22 @@ def shown_refs(refs: dict[str, str], *, own: str, maps: bool) -> tuple[list[tupl
 class Pusher:
     """Takes the pushes to one upstream, one after the other."""
 
-    def __init__(self, mirror: Mirror, rules: PushRules, *, scan: Callable[[], BlobScan], record: Record, holds: Holds) -> None:
+    def __init__(
+        self,
+        mirror: Mirror,
+        rules: PushRules,
+        *,
+        scan: Callable[[], BlobScan],
+        record: Record,
+        holds: Holds,
+        kept: Callable[[int], str],
+    ) -> None:
         self.mirror = mirror
         self.rules = rules
         self._policy = digest(json.dumps(mirror.row["rules"], sort_keys=True).encode())
         self.journal = Journal(mirror.path.with_suffix(".journal"))
         self.review = Review(holds, mirror, self.journal, note=self._note)
+        self._kept = kept
         self._scan = scan
         self._record = record
         self._turn = asyncio.Lock()
@@ -196,7 +206,8 @@ class Pusher:
             why = _first(verdict.findings)
             if isinstance(verdict, Held):
                 hold = await self.review.keep(quarantine, updates, verdict)
-                say(f"It is kept as push {hold.number}: nothing is lost, and nothing has gone on. Go on with other work.")
+                how = self._kept(hold.number)
+                say(f"It is kept as push {hold.number}: nothing is lost, and nothing has gone on. Go on with other work.{how}")
                 why = f"held for the operator as push {hold.number}"
             return [Result(ref=one.command.ref, why=why) for one in wanted]
         told = {"findings": _found(verdict.notes), "check_ms": took}

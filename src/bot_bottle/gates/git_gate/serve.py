@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from bot_bottle.errors import BottleError, Refused
-from bot_bottle.gates.base import BlobScan, Gate, Inspector, Record
+from bot_bottle.gates.base import BlobScan, Deciding, Gate, Inspector, Record
 from bot_bottle.gates.git_gate.children import complete, running
 from bot_bottle.gates.git_gate.downloads import KIND, Downloads, read_batch
 from bot_bottle.gates.git_gate.downloads import answer as batch_answer
-from bot_bottle.gates.git_gate.hold import Holds
+from bot_bottle.gates.git_gate.hold import AWAITS, Holds, awaited_row
 from bot_bottle.gates.git_gate.http import HEAD_LIMIT, Answer, BadRequest, Body, Gone, Head, read_head
 from bot_bottle.gates.git_gate.inside import GATE
 from bot_bottle.gates.git_gate.mirror import Mirror
@@ -48,10 +48,11 @@ _HERE = re.compile(r"127\.0\.0\.1:[0-9]{1,5}")
 _PROTOCOL = re.compile(r"version=[12]")
 
 
-class GitGate(Gate):
+class GitGate(Gate, Deciding):
     """The running gate of one bottle."""
 
     name = "git-gate"
+    awaits = AWAITS
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], record: Record) -> None:
         folder = make_private_folder(Path(config["folder"]))
@@ -78,7 +79,8 @@ class GitGate(Gate):
         git = git.with_env(NO_PROXY=",".join(config["no_proxy"]))
         value = secrets[row["credential"]] if row["credential"] else None
         mirror = Mirror(row, folder=folder, git=git, value=value, host=config["host"])
-        return Pusher(mirror, rules_from(row["rules"]), scan=self._scan, record=self._record, holds=self._holds)
+        rules = rules_from(row["rules"])
+        return Pusher(mirror, rules, scan=self._scan, record=self._record, holds=self._holds, kept=self._tell_of_hold)
 
     def _scan(self) -> BlobScan:
         if not isinstance(self.inspector, Inspector):
@@ -103,10 +105,23 @@ class GitGate(Gate):
                 hold = self._holds.named(str(request.get("id")))
                 by, said = str(request.get("by", "operator")), str(request.get("said", ""))
                 decided = await self._pushers[hold.repository].decide(hold.id, approves=op == "approve", by=by, said=said)
+                self.decided()
                 return {"ok": True, "state": decided.state, "said": decided.said}
             case "settle":
                 return {"ok": True, "settled": [event for pusher in self._pushers.values() for event in await pusher.settle()]}
         return {"error": "no such operation", "operations": ["counts", "pushes", "approve", "reject", "settle"]}
+
+    def awaited(self, id: str) -> dict[str, Any]:  # Any: JSON
+        """What became of the held push of this number."""
+        found = self._holds.numbered(int(id.removeprefix(AWAITS)))
+        if found is None:
+            raise Refused(f"There is no held push {id.removeprefix(AWAITS)} in this bottle.")
+        return awaited_row(found)
+
+    def _tell_of_hold(self, number: int) -> str:
+        """Another push waits: who waits for one that it replaces hears so. How to wait for this one, where that can be done."""
+        self.decided()
+        return f" await_decision with the id {AWAITS}{number} waits for the operator." if self.can_ask else ""
 
     async def close(self) -> None:
         """End every connection, and with it every git of ours."""

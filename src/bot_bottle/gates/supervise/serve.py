@@ -71,7 +71,7 @@ class SuperviseGate(Supervisor):
     async def serve(self, listener: socket.socket) -> None:
         """Serve until cancelled."""
         self.desk.start()
-        talk = Talk(self.desk, token=self._token, version=__version__)
+        talk = Talk(self.desk, token=self._token, version=__version__, deciding=self.deciding)
         server = await asyncio.start_server(talk.connection, sock=listener, limit=HEAD_LIMIT)
         async with server:
             while True:

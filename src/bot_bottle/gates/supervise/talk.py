@@ -8,10 +8,11 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot_bottle.errors import Refused
+from bot_bottle.gates.base import Deciding
 from bot_bottle.gates.supervise import mcp, tools
 from bot_bottle.gates.supervise.asks import CHOICE_LIMIT, Ask
 from bot_bottle.gates.supervise.desk import Desk
@@ -48,8 +49,9 @@ CALLS_WINDOW_S = 60.0
 class Talk:
     """Serves the connections of one bottle."""
 
-    def __init__(self, desk: Desk, *, token: str, version: str) -> None:
+    def __init__(self, desk: Desk, *, token: str, version: str, deciding: Sequence[Deciding] = ()) -> None:
         self._desk = desk
+        self._deciding = {gate.awaits: gate for gate in deciding}
         self._token = token
         self._server = {"name": "bot-bottle-supervise", "title": "bot-bottle", "version": version}
         self._open = 0
@@ -58,6 +60,8 @@ class Talk:
         self._window = 0.0
         self._changed = asyncio.Event()
         desk.changed = self._wake
+        for gate in deciding:
+            gate.decided = self._wake
 
     def _wake(self) -> None:
         """Somebody may have got an answer."""
@@ -168,20 +172,27 @@ class Talk:
             return self._desk.policy()
         if tool == "withdraw":
             return tools.status_row(self._desk.withdraw(_number(arguments), time.time()))
-        return tools.status_row(self._desk.find(_number(arguments)))  # await_decision by a client that cannot wait
+        return self._status(str(arguments.get("id", "")))  # await_decision by a client that cannot wait
+
+    def _status(self, id: str, *, waited_s: float = 0.0) -> Row:
+        """What became of a request, or of what another gate has before the operator. Refused when there is none."""
+        start, dash, number = id.partition("-")
+        if (gate := self._deciding.get(start + dash)) is not None and _is_number(number):
+            return tools.awaited_row(id, gate.awaited(id), waited_s=waited_s)
+        return tools.status_row(self._desk.find(_number({"id": id})), waited_s=waited_s)
 
     async def _await(self, call: mcp.Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Wait for an answer, telling now and then that we do; the stream's last event is the result."""
         writer.write(stream_head())
         try:
-            number, wait_s = _number(call.arguments), _seconds(call.arguments)
-            self._desk.find(number)
+            id, wait_s = str(call.arguments.get("id", "")), _seconds(call.arguments)
+            self._status(id)
             if self._waits >= WAITS:
                 content = tools.unavailable(f"{WAITS} calls already wait; await one request at a time.")
             else:
                 self._waits += 1
                 try:
-                    content = await self._wait(call, number, wait_s, reader, writer)
+                    content = await self._wait(call, id, wait_s, reader, writer)
                 finally:
                     self._waits -= 1
             result = tools.result(content)
@@ -190,12 +201,12 @@ class Talk:
         writer.write(event_bytes(mcp.result_of(call, result, server=self._server)) + STREAM_END)
 
     async def _wait(
-        self, call: mcp.Call, number: int, wait_s: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, call: mcp.Call, id: str, wait_s: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> Row:
         loop = asyncio.get_running_loop()
         began = loop.time()
         told = began
-        while self._desk.find(number).state == "pending" and (left := began + wait_s - loop.time()) > 0:
+        while self._status(id)["status"] == "pending" and (left := began + wait_s - loop.time()) > 0:
             changed = self._changed
             try:
                 async with asyncio.timeout(min(left, LOOK_S)):
@@ -206,7 +217,7 @@ class Talk:
                 if loop.time() - told >= PROGRESS_S:
                     told = loop.time()
                     await self._tell(call, told - began, wait_s, writer)
-        return tools.status_row(self._desk.find(number), waited_s=loop.time() - began)
+        return self._status(id, waited_s=loop.time() - began)
 
     async def _tell(self, call: mcp.Call, waited: float, total: float, writer: asyncio.StreamWriter) -> None:
         text = f"waiting for the operator ({waited:.0f} s)"
@@ -224,9 +235,13 @@ def _told(filed: Ask | Row) -> Row:
 
 def _number(arguments: Mapping[str, Any]) -> int:  # Any: JSON
     value = str(arguments.get("id", ""))
-    if not (value.isascii() and value.isdigit() and len(value) < 9):
-        raise Refused("“id” is the id that request_permission or ask_operator gave.")
+    if not _is_number(value):
+        raise Refused("“id” is the id that request_permission or ask_operator gave, or that of a held push.")
     return int(value)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 9
 
 
 def _seconds(arguments: Mapping[str, Any]) -> float:  # Any: JSON

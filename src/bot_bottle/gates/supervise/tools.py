@@ -22,6 +22,10 @@ INSTRUCTIONS = (
 _TEXT = {"type": "string"}
 _LIST = {"type": "array", "maxItems": 16}
 _ID = {"type": "string", "description": "The id that request_permission or ask_operator gave."}
+_AWAITED = {
+    "type": "string",
+    "description": "The id that request_permission or ask_operator gave, or that of a held push: push-3.",
+}
 
 
 def _tool(name: str, text: str, properties: Row, *required: str) -> Row:
@@ -35,7 +39,7 @@ TOOLS: list[Row] = [
         "Ask the operator for one thing that this bottle may not do. Give the arguments of the refusal's hint, and a reason. "
         "Kinds: egress (host, ports, methods, paths), preset (name: pip, cargo …), credential (name, host, …), dlp (rule, host), "
         "budget (usd, tokens: how much more), mount (path, to) and limit (name, value) from the next start on. "
-        "A push that the git gate holds is before the operator already. "
+        "A push that the git gate holds is before the operator already: await_decision takes its id. "
         "Answers at once with a status: approved, denied, pending (then call await_decision), or unavailable.",
         {
             "kind": {"type": "string", "enum": list(KINDS), "description": "egress when left out"},
@@ -58,9 +62,9 @@ TOOLS: list[Row] = [
     ),
     _tool(
         "await_decision",
-        f"Wait for the operator's answer to a request or question, at most {LONGEST_WAIT_S} seconds. "
+        f"Wait for the operator's answer to a request, a question or a held push, at most {LONGEST_WAIT_S} seconds. "
         "Pending means: go on with something else and await again later.",
-        {"id": _ID, "seconds": {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_S}},
+        {"id": _AWAITED, "seconds": {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_S}},
         "id",
     ),
     _tool(
@@ -97,8 +101,7 @@ def status_row(ask: Ask, *, waited_s: float = 0.0) -> Row:
         row["asked"] = row_of(ask.delta)
     answer = ask.answer
     if ask.state == "pending":
-        waited = f"The operator has not answered within {waited_s:.0f} s. " if waited_s else ""
-        row["next"] = f"{waited}Go on with work that does not need it; call await_decision with this id again later."
+        row["next"] = _go_on(waited_s)
     elif ask.state == "expired":
         row |= {"status": "unavailable", "reason": "Nobody answered. Do without, and say in your result what was missing."}
     elif ask.state == "withdrawn":
@@ -116,6 +119,16 @@ def status_row(ask: Ask, *, waited_s: float = 0.0) -> Row:
     if ask.state == "denied":
         row["next"] = "Do not ask for the same again. Take the alternative, or do without and say so in your result."
     return row
+
+
+def awaited_row(id: str, found: Row, *, waited_s: float = 0.0) -> Row:
+    """What another gate has before the operator."""
+    return {"id": id, **found} | ({"next": _go_on(waited_s)} if found["status"] == "pending" else {})
+
+
+def _go_on(waited_s: float) -> str:
+    waited = f"The operator has not answered within {waited_s:.0f} s. " if waited_s else ""
+    return f"{waited}Go on with work that does not need it; call await_decision with this id again later."
 
 
 def unavailable(why: str, *, retry_s: float | None = None) -> Row:

@@ -7,7 +7,7 @@ import pytest
 from bot_bottle.errors import BadUsage, BottleError
 from bot_bottle.gates.git_gate.check import MOST as MOST_TOLD
 from bot_bottle.gates.git_gate.check import verdict_of
-from bot_bottle.gates.git_gate.hold import MOST, Hold, Holds, told_lines
+from bot_bottle.gates.git_gate.hold import MOST, Hold, Holds, State, awaited_row, told_lines
 from bot_bottle.gates.git_gate.records import Allowed, Finding, Held, PushRules, RefUpdate, Rejected
 from bot_bottle.record import replace
 
@@ -123,3 +123,22 @@ def test_what_refuses_is_told_before_what_holds_and_not_more_than_can_be_read() 
     assert answer.findings[0].rule == "leak"
     assert "61 more" in answer.findings[-1].why
     assert isinstance(verdict_of(many, [], RULES), Held)
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "words"),
+    [
+        ("waiting", "pending", ""),
+        ("taken", "approved", "upstream has it"),
+        ("refused", "denied", "did not take it: no space"),
+        ("rejected", "denied", "no space"),
+        ("replaced", "unavailable", "newer push"),
+    ],
+)
+def test_an_agent_that_waits_hears_what_became_of_it(holds: Holds, state: State, status: str, words: str) -> None:
+    decided = holds.decide(kept(holds), state, said="no space")
+    assert holds.numbered(1) == decided
+    row = awaited_row(decided)
+    assert row["status"] == status
+    assert words in " ".join(row.values())
+    assert holds.numbered(2) is None
