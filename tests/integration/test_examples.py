@@ -15,7 +15,7 @@ from pages import ROOT, Block, every_block
 from shop import Shop
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-RUN = {language: [block for block in every_block(language) if not block.mark] for language in ("sh", "console", "python")}
+RUN = {language: [block for block in every_block(language) if block.is_run] for language in ("sh", "console", "python")}
 
 
 @pytest.fixture

@@ -10,6 +10,10 @@ PAGES = (
     *sorted(page for page in (ROOT / "docs").rglob("*.md") if "decisions" not in page.parts),
 )
 FENCE = re.compile(r"^( *)```([a-z]*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+PLACEHOLDER = re.compile(r"^(?!#).*(?<![\w=])(NAME|FILE|ID|VERSION|CORPUS)\b", re.MULTILINE)
+"""Words that stand for something of the reader's: a bottle's name, a file."""
+AGENT = re.compile(r"^bot-bottle run\b(?:(?! -- ).)* (claude|codex|gemini|opencode|qwen|copilot|amp|aider)\b", re.MULTILINE)
+"""A start of an agent that needs its key."""
 MARK = re.compile(r"<!-- ([a-z ]+)(?:: ([^>]+))? -->\n *$")
 
 
@@ -23,6 +27,13 @@ class Block:
     text: str
     mark: str = ""
     reason: str = ""
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a test runs it: not what is marked, nor commands on something of the reader's, nor a start of an agent."""
+        if self.mark:
+            return False
+        return self.language != "sh" or not (PLACEHOLDER.search(self.text) or AGENT.search(self.text))
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
