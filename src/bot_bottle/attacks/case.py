@@ -7,8 +7,8 @@ from bot_bottle.errors import BadUsage
 from bot_bottle.record import dataclass, field
 
 Given = Mapping[str, Any]  # Any: JSON
-Place = Literal["main", "clone", "bind"]
-"""The bottle a case runs in: a copied workspace with every gate, a clone, or a shared folder."""
+Place = Literal["main", "clone", "bind", "doomed"]
+"""The bottle a case runs in: one with a copied workspace and every gate, a clone, a shared folder, or one that may end by it."""
 
 OUTSIDE_THE_KERNEL = "own kernel: what is reached is not the host's"
 

@@ -1,10 +1,16 @@
 """Looks at the host after the attacks: each says in a sentence what escaped, or None. What is found outweighs every answer."""
 
+import os
 import re
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from bot_bottle.attacks.scene import Scene, git
 from bot_bottle.bottles.events import read_events
+from bot_bottle.bottles.idle import search_path
+from bot_bottle.host.files import write_file
+from bot_bottle.host.run import Command, Finished, plain_env, run
 
 
 def look(scene: Scene, evidence: tuple[str, ...]) -> str | None:
@@ -87,6 +93,104 @@ def nothing_approved(scene: Scene) -> str | None:
     return "a request was approved" if {"approved", "grant"} & set(found) else None
 
 
+def credential_arrived(scene: Scene, path: str) -> str | None:
+    """Control: the gate set the credential on this request."""
+    came = any(path in one["head"] and scene.canaries["api"] in one["head"] for one in requests(scene))
+    return None if came else "the server was not given the credential, so the other cases of this class show little"
+
+
+def credential_unseen(scene: Scene, path: str) -> str | None:
+    """The credential went to no other request."""
+    came = any(path in one["head"] and scene.canaries["api"] in one["head"] for one in requests(scene))
+    return "the credential was set on a request that it is not bound to" if came else None
+
+
+def command(scene: Scene, *words: str) -> Finished:
+    """One of our commands as the operator types it."""
+    code = f"import sys; sys.path[:0] = {search_path()!r}; from bot_bottle.__main__ import main; sys.exit(main())"
+    passed = {name: value for name, value in os.environ.items() if name.startswith(("XDG_", "BOT_BOTTLE_", "DOCKER_"))}
+    return run(
+        Command(
+            argv=(sys.executable, "-I", "-S", "-c", code, *words), env=plain_env() | passed, cwd=scene.folder, timeout_s=COMMAND_S
+        )
+    )
+
+
+def shows_plain(scene: Scene, place: str, mark: str, verb: str) -> str | None:
+    """A command of ours shows this text of the bottle's, and nothing in its output is more than text."""
+    slug = (scene.bottles[place].slug,) if place else ()
+    done = command(scene, *verb.split(), *slug)
+    text = (done.stdout + done.stderr).decode("utf-8", "surrogateescape")
+    odd = sorted({one for one in text if not one.isprintable() and one != "\n"})
+    if odd:
+        return f"`bot-bottle {verb}` prints {' '.join(map(ascii, odd[:8]))}"
+    return None if mark in text else f"`bot-bottle {verb}` does not show what it was to show: {text[:80]!a}"
+
+
+def not_run(scene: Scene, place: str) -> str | None:
+    """The operator looks at the work in every way, and none of it runs a program that was planted."""
+    if place == "bind":
+        git(scene.folder / "shared", "status", "--short")
+    elif place not in scene.looked:
+        scene.looked.add(place)
+        for verb in ("ls", "diff", "log", "inspect") if place == "clone" else ("ls", "diff", "inspect"):
+            command(scene, verb, *(() if verb == "ls" else (scene.bottles[place].slug,)))
+    return "a planted program ran on the host" if Path(scene.facts[f"ran_{place}"]).exists() else None
+
+
+def land(scene: Scene) -> str:
+    """End the main bottle and take its work, once; what was said."""
+    if "land" not in scene.looked:
+        scene.looked.add("land")
+        slug = scene.bottles["main"].slug
+        command(scene, "stop", "-t", "0.2", slug)
+        done = command(scene, "land", slug)
+        write_file(scene.folder / "landed", done.stdout + done.stderr)
+    return (scene.folder / "landed").read_text(errors="replace")
+
+
+def not_landed(scene: Scene, *names: str) -> str | None:
+    """Taking the work leaves these out."""
+    land(scene)
+    found = [name for name in names if os.path.lexists(scene.folder / "project" / name)]
+    if found:
+        return f"{' '.join(found)} came into the operator's folder unasked"
+    return not_run(scene, "main")
+
+
+def keeps_secret(scene: Scene, *names: str) -> str | None:
+    """Neither looking at the work nor taking it shows a file of the operator's, or leaves a link to one."""
+    shown = b"".join(command(scene, "diff", scene.bottles["main"].slug).stdout for _ in range(1 if names else 4))
+    if scene.canaries["file"].encode() in shown:
+        return "`bot-bottle diff` shows a file of the host by a link"
+    if scene.canaries["file"] in land(scene):
+        return "`bot-bottle land` shows a file of the host by a link"
+    project = scene.folder / "project"
+    found = [name for name in (*names, "raced", "raced-folder") if os.path.lexists(project / name) and leads_out(project, name)]
+    return f"{' '.join(found)} came into the operator's folder as a way out of it" if found else None
+
+
+def leads_out(project: Path, name: str) -> bool:
+    """Whether this is a link to elsewhere, or holds what is elsewhere."""
+    path = project / name
+    return path.is_symlink() and not path.resolve().is_relative_to(project.resolve())
+
+
+def goes_on(scene: Scene, verb: str) -> str | None:
+    """The command comes to its end, and fails in no way that we did not mean."""
+    done = command(scene, verb, scene.bottles["main"].slug)
+    return f"`bot-bottle {verb}` ended with {done.code}: {done.stderr[-120:]!a}" if done.code else None
+
+
+def git_is_there(scene: Scene) -> str | None:
+    """The shared folder's repository is the operator's own still."""
+    main = git(scene.folder / "shared", "rev-parse", "main")
+    return None if main == scene.facts["main"] else "the shared folder's repository is another"
+
+
+COMMAND_S = 60.0
+"""A command of ours that looks at a bottle's work takes a fifth of a second; one that hangs is an attack that worked."""
+
 LOOKS: dict[str, Callable[..., str | None]] = {
     "untouched": untouched,
     "unseen": unseen,
@@ -98,4 +202,12 @@ LOOKS: dict[str, Callable[..., str | None]] = {
     "only_branches": only_branches,
     "main_unmoved": main_unmoved,
     "nothing_approved": nothing_approved,
+    "credential_arrived": credential_arrived,
+    "credential_unseen": credential_unseen,
+    "shows_plain": shows_plain,
+    "not_run": not_run,
+    "not_landed": not_landed,
+    "keeps_secret": keeps_secret,
+    "goes_on": goes_on,
+    "git_is_there": git_is_there,
 }

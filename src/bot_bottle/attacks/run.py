@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,18 @@ from bot_bottle.attacks.case import Answer, Case, Group, Judged, Place, filled
 from bot_bottle.attacks.evidence import look
 from bot_bottle.attacks.facts import facts_of
 from bot_bottle.attacks.judge import judge
-from bot_bottle.attacks.scene import Say, Scene, Wanted, inside_words, set_scene
+from bot_bottle.attacks.scene import Say, Scene, Wanted, add_bottle, inside_words, set_scene
 from bot_bottle.backends.base import Streams
 from bot_bottle.backends.registry import find_backend
 from bot_bottle.bottles.exec import open_streams
-from bot_bottle.bottles.relay import Relay
+from bot_bottle.bottles.relay import KeeperFailed, Relay
 from bot_bottle.bottles.status import read_status
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.plans.bottle import BottlePlan
 from bot_bottle.record import dataclass
 
+ENDED_S = 15.0
+"""How long the end of a bottle that is over a limit may take to be told."""
 ANSWERS_LIMIT = 16 * 1024 * 1024
 """Bytes of all answers together that are read; they were written inside."""
 
@@ -39,31 +42,70 @@ class Attacked:
 
 
 def attack(groups: Sequence[Group], wanted: Wanted, *, say: Say) -> Attacked:
-    """Attack a bottle with these classes; everything that was started is gone afterwards."""
+    """Attack bottles with these classes; everything that was started is gone afterwards."""
+    cases = [case for group in groups for case in group.cases]
     with set_scene(wanted, say=say) as scene:
         plan = scene.bottles["main"]
         scene.facts.update(facts_of(plan, secret_path=scene.facts["secret_path"], decoy_pid=scene.facts["decoy_pid"]))
-        answers = ask(scene, "main", [case for group in groups for case in group.cases])
         backend = find_backend(read_status(plan.slug).backend)
         reasons = waived(plan, own_kernel=backend.own_kernel)
+        answers: dict[str, Answer] = {}
+        for place in dict.fromkeys(case.place for case in cases):
+            mine = [case for case in cases if case.place == place]
+            try:
+                answers |= ask(scene, place, mine)
+            except NoSuchPlace as error:
+                reasons |= dict.fromkeys((case.id for case in mine), f"no bottle of this kind here: {error.what}")
+                answers |= dict.fromkeys((case.id for case in mine), Answer(outcome="not asked"))
         judged = tuple(verdicts(scene, groups, answers, reasons, own_kernel=backend.own_kernel))
     return Attacked(backend=backend.name, own_kernel=backend.own_kernel, judged=judged)
 
 
+class NoSuchPlace(CannotRunHere):
+    """This backend has no bottles of this mode here."""
+
+
 def ask(scene: Scene, place: Place, cases: Sequence[Case]) -> dict[str, Answer]:
-    """Run the cases of one bottle inside it, and read what it says of them."""
+    """Run the cases of one bottle inside it; where it ends by one of them, the others run in another one."""
+    answers: dict[str, Answer] = {}
+    while left := [case for case in cases if case.id not in answers]:
+        if place not in scene.bottles:
+            try:
+                add_bottle(scene, place)
+            except CannotRunHere as error:
+                raise NoSuchPlace(error.what) from error
+        answers |= ask_once(scene, place, left)
+        if place != "doomed" or not (unanswered := [case for case in left if case.id not in answers]):
+            break
+        answers[unanswered[0].id] = how_it_ended(scene.bottles.pop(place).slug)
+    return answers
+
+
+def how_it_ended(slug: str) -> Answer:
+    """What the keeper says of a bottle that a case brought down; one that still runs was not ended, but its program."""
+    deadline = time.monotonic() + ENDED_S
+    while (status := read_status(slug)).state in ("starting", "running"):
+        if time.monotonic() > deadline:
+            return Answer(outcome="died", detail="the program that attacks, and not the bottle")
+        time.sleep(0.05)
+    return Answer(outcome="the bottle was ended" if status.why else "died", detail=status.why)
+
+
+def ask_once(scene: Scene, place: Place, cases: Sequence[Case]) -> dict[str, Answer]:
+    """Run these cases inside the bottle of this place, as far as it comes."""
     slug = scene.bottles[place].slug
     questions = [
-        {"id": case.id, "run": case.run, "given": filled(case.given, scene.facts), "timeout_s": case.timeout_s}
-        for case in cases
-        if case.place == place
+        {"id": case.id, "run": case.run, "given": filled(case.given, scene.facts), "timeout_s": case.timeout_s} for case in cases
     ]
     asked, said, failed = (scene.folder / f"{place}.{name}" for name in ("questions", "answers", "errors"))
     asked.write_text(json.dumps(questions))
     with asked.open("rb") as stdin, said.open("wb") as stdout, failed.open("wb") as stderr:
         streams = Streams(stdin=stdin.fileno(), stdout=stdout.fileno(), stderr=stderr.fileno())
         channel, outer = open_streams(slug, inside_words("main"), env=(), cwd=None)
-        ended = Relay(channel, outer, own=streams).run()
+        try:
+            ended = Relay(channel, outer, own=streams).run()
+        except KeeperFailed:
+            ended = {}
     if ended.get("code") == 127:
         raise CannotRunHere(
             "The program that attacks needs python3 inside the bottle.",

@@ -3,6 +3,7 @@
 Everything lies in one temporary folder and in the bottles' own; leaving the context ends and removes all of it.
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -37,6 +38,8 @@ Say = Callable[[str], None]
 OPEN_HOST, PLAIN_HOST = "open.example.com", "plain.example.com"
 TOOLS = ".bot-bottle-attack"
 """The folder of the workspaces with the programs that run inside."""
+MEMORY, PIDS = 512 << 20, 256
+"""Limits of the bottles, in bytes and processes."""
 READY_S = 10.0
 GIT_S = 30.0
 OPERATOR = {"NAME": "Operator", "EMAIL": "operator@example.com"}
@@ -60,6 +63,10 @@ class Scene:
     canaries: Mapping[str, str] = field(repr=False)
     bottles: dict[str, BottlePlan]
     wanted: Wanted
+    undo: ExitStack
+    say: Say
+    looked: set[str] = field(default_factory=set)
+    """What was done once on the host, to look at the work of a bottle."""
 
     def touched(self) -> list[dict[str, str]]:
         """What the bait's listeners wrote down."""
@@ -81,13 +88,15 @@ def set_scene(wanted: Wanted, *, say: Say) -> Iterator[Scene]:
         write_file(folder / "secret", canaries["file"])
         facts |= {f"{name}_canary": value for name, value in canaries.items() if name in ("argument", "environment", "memory")}
         facts |= {"secret": canaries["own"], "bait": canaries["bait"], "token": made_up_token()}
+        facts |= {"sought": [sought(name, canaries[name]) for name in ("file", "api")], "file_start": canaries["file"][:12]}
+        facts |= {f"ran_{place}": str(folder / f"ran-{place}") for place in ("main", "clone", "bind")}
+        facts |= {"secret_up": "../" * 12 + str(folder / "secret").lstrip("/")}
         facts |= {"secret_path": str(folder / "secret"), "neighbour_port": secrets.choice(PORTS)}
         facts["neighbour_abstract"] = f"\0bot-bottle-neighbour-{secrets.token_hex(8)}"
-        scene = Scene(folder=folder, facts=facts, canaries=canaries, bottles={}, wanted=wanted)
+        scene = Scene(folder=folder, facts=facts, canaries=canaries, bottles={}, wanted=wanted, undo=undo, say=say)
         write_manifest(scene)
-        add_bottle(scene, "main", ("agent",), undo, say=say)
-        neighbour = ("neighbour", str(facts["neighbour_port"]), facts["neighbour_abstract"][1:])
-        add_bottle(scene, "neighbour", neighbour, undo, say=say)
+        add_bottle(scene, "main")
+        add_bottle(scene, "neighbour", "neighbour", str(facts["neighbour_port"]), facts["neighbour_abstract"][1:])
         yield scene
 
 
@@ -188,17 +197,28 @@ def write_manifest(scene: Scene) -> None:
         ],
         "git": {"upstreams": [{"path": str(scene.folder / "project"), "push": {"force": "never", "max_file": "2MiB"}}]},
         "supervise": {"enabled": True},
-        "limits": {"memory": "512MiB", "pids": 256, "time": "15m"},
+        "limits": {"memory": f"{MEMORY >> 20}MiB", "pids": PIDS, "time": "15m"},
     }
     write_file(scene.folder / "bottle.yaml", json.dumps(text))
 
 
-def add_bottle(scene: Scene, part: str, program: tuple[str, ...], undo: ExitStack, *, say: Say) -> None:
-    """Start one more bottle, whose agent is one of the programs for inside."""
-    wanted = scene.wanted
-    words = inside_words(program[0], *program[1:])
+MODES = {"main": "copy", "neighbour": "copy", "doomed": "copy", "clone": "clone", "bind": "bind"}
+
+
+def add_bottle(scene: Scene, part: str, *words: str) -> None:
+    """Start one more bottle, whose agent is one of the programs for inside. CannotRunHere where there is none of its kind."""
+    wanted, folder = scene.wanted, scene.folder / "project"
+    if part == "bind":
+        folder = scene.folder / "shared"
+        if not folder.exists():
+            shutil.copytree(scene.folder / "project", folder)
     overrides = Overrides(
-        agent="shell", backend=wanted.backend, workspace=scene.folder / "project", mode="copy", args=words, image=wanted.image
+        agent="shell",
+        backend=wanted.backend,
+        workspace=folder,
+        mode=MODES[part],
+        args=inside_words(*(words or ("agent",))),
+        image=wanted.image,
     )
     asked = Asked(
         sources=Sources(cwd=scene.folder, manifest=scene.folder / "bottle.yaml", overrides=overrides),
@@ -207,18 +227,23 @@ def add_bottle(scene: Scene, part: str, program: tuple[str, ...], undo: ExitStac
         terminal=TtySize(rows=24, cols=80),
     )
     secret = {f"BOT_BOTTLE_ATTACK_{name.upper()}": value for name, value in scene.canaries.items()}
-    started = start(asked, host={**os.environ, **secret}, say=say, preflight=lambda _plan: None)
+    started = start(asked, host={**os.environ, **secret}, say=scene.say, preflight=lambda _plan: None)
     assert isinstance(started, Started)
-    undo.callback(end_bottle, started.plan.slug)
+    scene.undo.callback(end_bottle, started.plan.slug)
     wait_started(started.kept.report)
     scene.bottles[part] = started.plan
 
 
-def inside_words(program: str, *words: str) -> tuple[str, ...]:
-    """The command that runs one of the programs for inside, in the workspace."""
+def sought(name: str, secret: str) -> Facts:
+    """What the search inside is told of a secret: not enough to be found itself."""
+    return {"name": name, "start": secret[:12], "length": len(secret), "digest": hashlib.sha256(secret.encode()).hexdigest()}
+
+
+def inside_words(program: str, *words: str, at: str = TOOLS) -> tuple[str, ...]:
+    """The command that runs one of the programs for inside, which lie in this folder of the workspace."""
     return (
         "env",
-        f"PYTHONPATH={TOOLS}",
+        f"PYTHONPATH={at}",
         "PYTHONDONTWRITEBYTECODE=1",
         "python3",
         "-m",

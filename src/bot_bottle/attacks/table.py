@@ -1,10 +1,12 @@
-"""Every class of attacks, in the order in which they are shown."""
+"""Every class of attacks, in the order in which they are tried and shown: what is done to the host's view of the work comes last."""
 
 from bot_bottle.attacks import (
     cgroups,
+    credentials,
     devices,
     egress,
     exfiltration,
+    exhaustion,
     git_gate,
     ipv6,
     kernel,
@@ -14,14 +16,17 @@ from bot_bottle.attacks import (
     names,
     namespaces,
     network,
+    planted,
     privileges,
     proc,
     processes,
     sockets,
     supervise,
     sysfs,
+    terminal,
     tracing,
     unix_sockets,
+    workspace,
 )
 
 GROUPS = tuple(
@@ -44,9 +49,14 @@ GROUPS = tuple(
         keyrings,
         kernel,
         cgroups,
+        credentials,
         egress,
         exfiltration,
         git_gate,
+        terminal,
         supervise,
+        exhaustion,
+        planted,
+        workspace,
     )
 )

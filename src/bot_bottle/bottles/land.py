@@ -22,6 +22,12 @@ from bot_bottle.record import dataclass
 TEXT_LIMIT = 2 * 1024 * 1024
 """Largest file in bytes that is shown as a text diff."""
 
+LAND_LIMIT = 1 << 30
+"""Bytes of a file that is taken without being named; an agent can make one of a terabyte that holds nothing."""
+
+PATH_LIMIT = 4096
+"""PATH_MAX of Linux (limits.h), the NUL at the end included."""
+
 RUN_BY_TOOLS = (
     ".claude", ".codex", ".gemini", ".cursor", ".opencode", "opencode.json", "opencode.jsonc", ".qwen", ".amp", ".aider.conf.yml",
     ".vscode", ".idea", ".husky", ".envrc", ".mcp.json", "bottle.yaml", ".git",
@@ -78,7 +84,7 @@ def diff_texts(change: Change, before: bytes | None, after_path: Path | None) ->
 def _text(path: Path) -> bytes:
     """The file's text with a line end, or b"" when it is not to be shown as text."""
     try:
-        return text_of(read_regular(path)) or b""
+        return text_of(read_regular(path, limit=TEXT_LIMIT)) or b""
     except OSError:
         return b""
 
@@ -130,6 +136,10 @@ def why_not(change: Change, copy: Path) -> str:
     if parts[0].lower() in RUN_BY_TOOLS or ".git" in (part.lower() for part in parts):
         return "tools on this machine act on it by themselves"
     path = copy / change.path
+    if len(os.fsencode(path)) >= PATH_LIMIT or (change.kind != "removed" and path.is_dir() and not path.is_symlink()):
+        return "it lies deeper than a path can be long"
+    if change.kind != "removed" and path.lstat().st_size > LAND_LIMIT:
+        return "it is larger than 1 GiB"
     if change.kind != "removed" and path.is_symlink():
         target = os.path.normpath(os.path.join(os.path.dirname(change.path), os.readlink(path)))
         if os.path.isabs(target) or target.startswith(".."):

@@ -111,24 +111,44 @@ _Kind = tuple[str, int, int, int]
 
 
 def listing(root: Path) -> dict[str, _Kind]:
-    """Relative path → (kind, size, mtime in ns, executable bit) of files and links, without following any link."""
+    """Relative path → (kind, size, mtime in ns, executable bit) of files and links, without following any link.
+
+    A folder that cannot be looked into (deeper than a path can be long) is an entry itself, so that nothing is hidden in it.
+    """
     found: dict[str, _Kind] = {}
     pending = [""]
     while pending:
         folder = pending.pop()
         try:
-            entries = list(os.scandir(root / folder if folder else root))
-        except PermissionError:
+            entries = _entries(root / folder) if folder else _entries(root.resolve())
+        except (PermissionError, FileNotFoundError, NotADirectoryError):
+            continue  # not ours to read; or an agent at work took it away, or put something else in its place
+        except OSError:
+            found[folder] = ("folder", 0, 0, 0)
             continue
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            status = entry.stat(follow_symlinks=False)
+        for name, status in entries:
+            path = f"{folder}/{name}" if folder else name
             if stat.S_ISDIR(status.st_mode):
                 if path != ".git":
                     pending.append(path)
             elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
                 kind = "link" if stat.S_ISLNK(status.st_mode) else "file"
                 found[path] = (kind, status.st_size, status.st_mtime_ns, status.st_mode & 0o100)
+    return found
+
+
+def _entries(folder: Path) -> list[tuple[str, os.stat_result]]:
+    """Names in a folder, which must not be a link, and what each is; those that went meanwhile are left out."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    found = []
+    try:
+        for entry in os.scandir(descriptor):
+            try:
+                found.append((entry.name, entry.stat(follow_symlinks=False)))
+            except FileNotFoundError:
+                continue
+    finally:
+        os.close(descriptor)
     return found
 
 
@@ -140,10 +160,12 @@ def _same_content(one: Path, other: Path, was: _Kind, now: _Kind) -> bool:
     return read_regular(one) == read_regular(other)
 
 
-def read_regular(path: Path) -> bytes:
-    """The content of a regular file, never through a link, never of a pipe or device. OSError otherwise."""
+def read_regular(path: Path, *, limit: int | None = None) -> bytes:
+    """The content of a regular file, never through a link, never of a pipe or device; `limit` bytes at most. Else OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(f"{path} is not a regular file")
-        return file.read()
+        if limit is not None and os.fstat(descriptor).st_size > limit:
+            raise OSError(f"{path} is larger than {limit} bytes")
+        return file.read() if limit is None else file.read(limit)

@@ -407,3 +407,95 @@ def file_capability() -> str:
     finally:
         os.unlink(".bot-bottle-capable")
     return "set"
+
+
+def write_new(paths: list[str]) -> tuple[str, str]:
+    """Files that must not come to be, or must not hold what we write."""
+
+    def look(path: str) -> str:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.write(descriptor, b"planted\n")
+        os.close(descriptor)
+        return "written"
+
+    return each(paths, look)
+
+
+def race(target: str, seconds: float) -> str:
+    """A file that is now a file, now a link to a file of the host, for a while and in the background."""
+    import time
+
+    if os.fork() == 0:
+        os.setsid()
+        for descriptor in range(3, 64):
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with open(".race-file", "w") as file:
+                file.write("nothing here\n")
+            os.rename(".race-file", "raced")
+            os.symlink(target, ".race-link")
+            os.rename(".race-link", "raced")
+        os._exit(0)
+    return "done"
+
+
+def race_folder(target: str, seconds: float) -> str:
+    """A folder that is now a folder, now a link to the folder of a file of the host."""
+    import time
+
+    os.makedirs("raced-real", exist_ok=True)
+    with open("raced-real/secret", "w") as file:
+        file.write("nothing here\n")
+    if os.fork() == 0:
+        os.setsid()
+        for descriptor in range(3, 64):
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for made in (os.path.dirname(target), "raced-real"):
+                os.symlink(made, ".race-folder")
+                os.rename(".race-folder", "raced-folder")
+        os._exit(0)
+    return "done"
+
+
+def leave_links(targets: dict[str, str]) -> str:
+    """Links of these names, as the work of an agent."""
+    for name, target in targets.items():
+        if os.path.lexists(name):
+            os.unlink(name)
+        os.symlink(target, name)
+    return "done"
+
+
+def leave_odd() -> str:
+    """A pipe that nobody writes to, a socket, a file of a terabyte that holds nothing, a file that nobody may read."""
+    import socket
+
+    os.mkfifo("odd-pipe")
+    with socket.socket(socket.AF_UNIX) as made:
+        try:
+            made.bind("odd-socket")
+        except OSError:
+            pass  # gVisor makes none on the host
+    with open("odd-large", "wb") as file:
+        file.truncate(1 << 40)
+    with open("odd-closed", "wb") as file:
+        file.write(b"x")
+    os.chmod("odd-closed", 0)
+    return "done"
+
+
+def leave_deep(levels: int) -> str:
+    """Folders in folders, deeper than a path can be long."""
+    for _ in range(levels):
+        os.mkdir("d" * 40)
+        os.chdir("d" * 40)
+    return "done"
