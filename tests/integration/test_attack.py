@@ -16,8 +16,8 @@ needs_bottle = pytest.mark.skipif(
     isinstance(Namespaces().survey(), Unusable), reason="no bubblewrap, or no user namespaces, on this machine"
 )
 SEALING = (
-    "network", "dns", "ipv6", "metadata", "sockets", "unix", "processes", "proc", "sys", "devices", "mounts", "namespaces", "privileges",
-    "ptrace", "keyrings", "kernel", "cgroups",
+    "network", "dns", "ipv6", "metadata", "sockets", "unix", "processes", "proc", "sys", "devices", "mounts", "namespaces",
+    "privileges", "ptrace", "keyrings", "kernel", "cgroups",
 )  # fmt: skip
 """Classes that a backend holds; the others are held by the gates and by our commands, which are the same without a seal."""
 
