@@ -731,3 +731,16 @@ def test_random_bytes_never_bring_the_gate_down(stage: Scene) -> None:
                 while connection.recv(65536):
                     pass
     assert stage.ask(GET).status == 200
+
+
+@pytest.mark.parametrize(("tunnelled", "scheme"), [(True, "https"), (False, "http")])
+def test_a_refusal_says_by_which_scheme_it_was_asked(stage: Scene, tunnelled: bool, scheme: str) -> None:
+    stage.start(stage.plan(deny()))
+    if tunnelled:
+        assert stage.ask(GET).status == 403
+    else:
+        with stage.dial() as connection:
+            connection.sendall(f"GET http://{HOST}/v1/x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            assert read_answer(connection).status == 403
+    (event,) = stage.decisions()
+    assert (event["verdict"], event["scheme"], event["path"]) == ("deny", scheme, "/v1/x")

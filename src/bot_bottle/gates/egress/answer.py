@@ -50,6 +50,7 @@ class Subject(NamedTuple):
     port: int | None = None
     method: str = ""
     path: str = ""
+    scheme: str = ""
 
 
 def refusal_bytes(refusal: Refusal, subject: Subject, *, close: bool, can_ask: bool = False) -> bytes:

@@ -168,7 +168,7 @@ def name_mismatch(hello: Hello, tunnel: Authority) -> Refusal | None:
 def subject_of_request(request: Request) -> Subject:
     """What an answer or event says about a request that was read; a canonical path is printable ASCII already."""
     path = request.path if len(request.path) <= SHOWN_PATH else f"{request.path[:SHOWN_PATH]}…"
-    return Subject(host=request.host, port=request.port, method=request.method, path=path)
+    return Subject(host=request.host, port=request.port, method=request.method, path=path, scheme=request.scheme)
 
 
 def subject_of(head: RequestHead | None, tunnel: Authority | None, asked: Put | None = None) -> Subject:
@@ -176,7 +176,10 @@ def subject_of(head: RequestHead | None, tunnel: Authority | None, asked: Put | 
     if asked is not None:
         return subject_of_request(asked.request)
     if head is None:
-        return Subject() if tunnel is None else Subject(host=tunnel.host, port=tunnel.port, method="CONNECT")
+        return (
+            Subject() if tunnel is None else Subject(host=tunnel.host, port=tunnel.port, method="CONNECT", scheme=tunnel.scheme)
+        )
     target = "" if head.method == "CONNECT" else shown(head.target.partition("?")[0], limit=SHOWN_PATH)
     host = shown(head.host) if tunnel is None else tunnel.host
-    return Subject(host=host, port=tunnel.port if tunnel else None, method=head.method, path=target)
+    port, scheme = (tunnel.port, tunnel.scheme) if tunnel else (None, "")
+    return Subject(host=host, port=port, method=head.method, path=target, scheme=scheme)

@@ -341,7 +341,7 @@ class Client:
             self._refuse(place, asking.subject_of(head, None))
             return
         host, port = place
-        subject = Subject(host=host, port=port, method="CONNECT")
+        subject = Subject(host=host, port=port, method="CONNECT", scheme="https")
         verdict = admits_host(host, port, self._gate.settings.policy)
         if isinstance(verdict, Denied) and port not in WEB_PORTS:
             self._refuse(Refusal(status=403, why=verdict.why, rule=verdict.rule, hint=verdict.hint), subject)

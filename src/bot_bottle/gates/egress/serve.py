@@ -123,7 +123,7 @@ class EgressGate(Gate, Adjustable):
 
     def note(self, verdict: str, subject: Subject, more: Mapping[str, Any]) -> int:  # Any: JSON
         """Record one decision; its number."""
-        if verdict == "deny" and subject == PROBE:
+        if verdict == "deny" and is_probe(subject):
             return 0
         self._number += 1
         self.counts[verdict] += 1
@@ -137,6 +137,7 @@ class EgressGate(Gate, Adjustable):
             "host": subject.host,
             "port": subject.port,
             "path": subject.path,
+            "scheme": subject.scheme,
             **more,
         }
         self._latest.append(event)
@@ -183,7 +184,7 @@ class EgressGate(Gate, Adjustable):
     def note_refusal(self, refusal: Refusal, subject: Subject) -> None:
         """Record a refusal, and keep it with what could be asked for."""
         self.note("deny", subject, {"status": refusal.status, "why": refusal.why, "rule": refusal.rule_name})
-        if subject == PROBE:
+        if is_probe(subject):
             return
         about = {"gate": self.name, "host": subject.host, "port": subject.port, "method": subject.method, "path": subject.path}
         seen: Event = {"ts": round(time.time(), 3), **about, "why": refusal.why, "rule": refusal.rule_name}
@@ -278,6 +279,11 @@ class EgressGate(Gate, Adjustable):
             if client.deadline <= now:
                 client.expire()
         self.dialler.sweep(now)
+
+
+def is_probe(subject: Subject) -> bool:
+    """Whether this is what the containment probe asks."""
+    return subject._replace(scheme="") == PROBE
 
 
 def make_gate(config: Mapping[str, Any], secrets: Mapping[str, str], record: Record) -> Gate:
