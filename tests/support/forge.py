@@ -26,7 +26,19 @@ from bot_bottle.gates.egress.authority import Authority
 from bot_bottle.gates.git_gate.inside import GATE, gate_url, gitconfig
 from bot_bottle.gates.git_gate.plan import GitGatePlan, plan_git
 from bot_bottle.gates.git_gate.serve import GitGate
-from bot_bottle.manifest.spec import BottleSpec, Credential, Dlp, FromEnv, Git, GitUpstream, SecretSource, Target, Workspace
+from bot_bottle.manifest.spec import (
+    BottleSpec,
+    Credential,
+    Dlp,
+    Egress,
+    FromEnv,
+    Git,
+    GitUpstream,
+    SecretSource,
+    Target,
+    Upstream,
+    Workspace,
+)
 
 WAIT_S = 60.0
 SLUG = "test-bottle"
@@ -262,6 +274,7 @@ def gated(
     own_values: dict[str, str] | None = None,
     host: dict[str, str] | None = None,
     protected_paths: tuple[str, ...] = ("default",),
+    world: Upstream | None = None,
 ) -> Iterator[Gated]:
     """A gate for these upstreams; the credential `forge` is the forge's password unless `secrets` say otherwise."""
     (folder / "home/.config/git").mkdir(parents=True)
@@ -275,6 +288,7 @@ def gated(
         credentials=(credential,),
         git=Git(upstreams=upstreams, protected_paths=protected_paths),
         dlp=Dlp(secrets=own),
+        egress=Egress(upstream=world or Upstream()),
     )
     variables = {"PATH": os.environ["PATH"], "HOME": str(folder / "home")} | (host or {})
     plan = plan_git(spec, variables, slug=SLUG, stage_dir=folder / "stage", roots=ca)

@@ -175,11 +175,14 @@ def secrets_of(slug: str) -> dict[str, str]:
     import os
 
     from bot_bottle.bottles.secrets import read_secrets, system_keyring
+    from bot_bottle.gates.git_gate.plan import PROXY_LOGIN
     from bot_bottle.host.run import run
     from bot_bottle.plans.gate import Secret
     from bot_bottle.plans.sources import source_from
 
     rows = [row["credential"] for row in _stored(slug, "plan.json")["git_gate_plan"]["repositories"]]
+    login = _stored(slug, "plan.json")["git_gate_plan"]["upstream"].get("proxy_login")
+    rows += [{"name": PROXY_LOGIN, "source": login}] if login is not None else []
     wanted = {row["name"]: Secret(name=row["name"], source=source_from(row["source"])) for row in rows if row is not None}
     return read_secrets(tuple(wanted.values()), host=os.environ, run=run, keyring=system_keyring)
 

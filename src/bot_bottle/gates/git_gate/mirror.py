@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from bot_bottle.errors import BottleError
 from bot_bottle.gates.git_gate.children import Done, complete
@@ -28,17 +29,28 @@ _REF = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) (refs/[^\x00-\x20\x7f]+)")
 class Mirror:
     """One upstream as the gate knows it."""
 
-    def __init__(self, row: Mapping[str, Any], *, folder: Path, git: Git, value: str | None, host: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        row: Mapping[str, Any],
+        *,
+        folder: Path,
+        git: Git,
+        value: str | None,
+        host: Mapping[str, str],
+        proxy: str | None = None,
+    ) -> None:
         self.row = row
         self.name: str = row["name"]
         self.own: str = row["own"]
         self.path = folder / f"{self.name}.git"
         self.source: str = row["path"] or row["url"]
         self.git = git.with_env(GIT_ALLOW_PROTOCOL="")
-        self.outward = _outward(git, row, value, host).leashed()
+        self.proxy = proxy
+        outward = git.with_settings([("http.proxy", proxy)]) if proxy else git
+        self.outward = _outward(outward, row, value, host).leashed()
         self.lock = asyncio.Lock()
         self.header = _authorization(row, value) if value is not None else ""
-        self._secrets = tuple(one for one in (value, self._header_value(value)) if one)
+        self._secrets = tuple(one for one in (value, self._header_value(value), *_passwords(proxy)) if one)
         self._refreshed = 0.0
         self._refs: dict[str, str] | None = None
 
@@ -142,6 +154,12 @@ class Mirror:
     def _failed(self, done: Done) -> BottleError:
         words = self.scrubbed(done.words).splitlines()[-8:]
         return BottleError(f"The upstream of {self.name} could not be read.", facts=tuple(words))
+
+
+def _passwords(proxy: str | None) -> tuple[str, ...]:
+    """What opens the proxy, in the spellings that a message could have."""
+    word = urlsplit(proxy or "").password or ""
+    return (word, unquote(word))
 
 
 def _authorization(row: Mapping[str, Any], value: str) -> str:  # Any: JSON

@@ -24,6 +24,10 @@ DEFAULTS = PushRules(prefixes=())
 """The bounds where the manifest says none."""
 
 
+PROXY_LOGIN = "the login of the upstream proxy"
+"""As the egress gate calls it, so that it is read once for both: USER:PASSWORD."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repository:
     """One upstream, decided. `name` is its folder in the stage dir and, for a local one, its path at the gate.
@@ -94,9 +98,10 @@ class GitGatePlan(GatePlan):
         return (GuestFile(path=".config/git/config", content=gitconfig(urls), mode=0o644),)
 
     def secrets(self) -> tuple[Secret, ...]:
-        """The credentials of the upstreams."""
+        """The credentials of the upstreams, and what opens the proxy."""
         found = {one.credential.name: one.credential for one in self.repositories if one.credential is not None}
-        return tuple(found.values())
+        login = self.upstream.proxy_login
+        return (*found.values(), *([Secret(name=PROXY_LOGIN, source=login)] if login is not None else []))
 
 
 def _pushes(one: Repository) -> str:

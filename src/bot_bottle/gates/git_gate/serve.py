@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bot_bottle.errors import BottleError, Refused
 from bot_bottle.gates.base import BlobScan, Deciding, Gate, Inspector, Record
@@ -22,6 +23,7 @@ from bot_bottle.gates.git_gate.http import HEAD_LIMIT, Answer, BadRequest, Body,
 from bot_bottle.gates.git_gate.inside import GATE
 from bot_bottle.gates.git_gate.mirror import Mirror
 from bot_bottle.gates.git_gate.pktline import FLUSH, line
+from bot_bottle.gates.git_gate.plan import PROXY_LOGIN
 from bot_bottle.gates.git_gate.pushing import Pusher
 from bot_bottle.gates.git_gate.records import MIB, rules_from
 from bot_bottle.gates.git_gate.routes import Route, route, table
@@ -78,7 +80,8 @@ class GitGate(Gate, Deciding):
         )
         git = git.with_env(NO_PROXY=",".join(config["no_proxy"]))
         value = secrets[row["credential"]] if row["credential"] else None
-        mirror = Mirror(row, folder=folder, git=git, value=value, host=config["host"])
+        proxy = proxy_url(config["proxy"], secrets.get(PROXY_LOGIN, ""))
+        mirror = Mirror(row, folder=folder, git=git, value=value, host=config["host"], proxy=proxy)
         rules = rules_from(row["rules"])
         return Pusher(mirror, rules, scan=self._scan, record=self._record, holds=self._holds, kept=self._tell_of_hold)
 
@@ -246,7 +249,7 @@ class GitGate(Gate, Deciding):
             mirror = self._pushers[name].mirror
             config = self._config
             self._lfs[name] = Downloads(
-                mirror.row, folder=mirror.path.parent, authorization=mirror.header, roots=config["roots"], proxy=config["proxy"]
+                mirror.row, folder=mirror.path.parent, authorization=mirror.header, roots=config["roots"], proxy=mirror.proxy
             )
         return self._lfs[name]
 
@@ -308,11 +311,18 @@ def _with_protocol(git: Git, head: Head) -> Git:
 
 
 def http_settings(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How the gate's git reaches servers: the operator's proxy, roots and pinned addresses."""
-    rows = [("http.proxy", config["proxy"])] if config["proxy"] else []
-    if config["roots"]:
-        rows.append(("http.sslCAInfo", config["roots"]))
+    """How the gate's git reaches servers: the operator's roots and pinned addresses. The proxy may hold a secret: see Mirror."""
+    rows = [("http.sslCAInfo", config["roots"])] if config["roots"] else []
     return [*rows, *(("http.curloptResolve", pin) for pin in config["pins"])]
+
+
+def proxy_url(proxy: str | None, login: str) -> str | None:
+    """The proxy with what opens it, as git takes both (git-config(1), http.proxy)."""
+    if not proxy or not login:
+        return proxy
+    scheme, _, place = proxy.partition("://")
+    user, _, word = login.partition(":")
+    return f"{scheme}://{quote(user, safe='')}:{quote(word, safe='')}@{place}"
 
 
 def _told(why: str) -> bytes:
