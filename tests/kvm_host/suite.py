@@ -34,7 +34,8 @@ export BOT_BOTTLE_TEST_PATIENCE=8 BOT_BOTTLE_TEST_ROOT=/opt/bottle-image
 
 
 def job(folder: Path, commands: str) -> None:
-    """Fill the job's folder: the tree, the programs, and what to run."""
+    """Fill the job's folder: the tree, the programs, and what to run. In the guest an ordinary user reads it, too."""
+    folder.chmod(0o755)
     tree = folder / "tree"
     tree.mkdir()
     for name in PARTS:
