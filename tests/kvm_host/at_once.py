@@ -14,3 +14,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.failed:
         shown = "\n".join(f"--- {name}\n{text}" for name, text in report.sections)
         print(f"\n{report.longreprtext}\n{shown}", flush=True)
+
+
+def pytest_exception_interact(call: "pytest.CallInfo[None]") -> None:
+    """What an error of ours knows beside its first sentence."""
+    for fact in getattr(call.excinfo and call.excinfo.value, "facts", ()):
+        print(f"\nfact: {fact}", flush=True)

@@ -32,7 +32,10 @@ def command(*, image: Path, job: Path, results: Path, memory: str) -> tuple[str,
         *("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2", "-m", memory),
         *("-nographic", "-no-reboot", "-nic", "none", "-monitor", "none"),
         *("-kernel", str(image.with_name("vmlinuz")), "-initrd", str(image.with_name("initrd.img"))),
-        *("-append", "root=/dev/vda rw console=ttyS0 quiet mitigations=off tsc=reliable kvm.halt_poll_ns=0 init=/sbin/kvm-host-init"),
+        *(
+            "-append",
+            "root=/dev/vda rw console=ttyS0 quiet mitigations=off tsc=reliable kvm.halt_poll_ns=0 init=/sbin/kvm-host-init",
+        ),
         *(*drive(image, "snapshot=on"), *drive(job, "readonly=on"), *drive(results)),
     )
 

@@ -11,7 +11,7 @@ import shutil
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bot_bottle.backends.base import BundleLink, RunningBottle
 from bot_bottle.backends.guest_programs import forwarder_path, machine_path, ready_program
@@ -63,7 +63,7 @@ def launch(plan: SmolmachinesBottlePlan, link: BundleLink, *, run: Run = run) ->
         note(plan)
         hosts: list[Host] = []
         undo.callback(end, hosts)
-        undo.callback(remove, plan, run=run)
+        undo.callback(remove, plan, hosts=hosts, run=run)
         create(plan, run=run)
         pid = start(plan, run=run) or process_of(plan, run=run)
         host = Host(pid)
@@ -224,9 +224,21 @@ def stop(plan: SmolmachinesBottlePlan, *, run: Run) -> Finished:
     return run(Command(argv=argv, env=dict(plan.engine.env), timeout_s=STOP_TIMEOUT_S))
 
 
-def remove(plan: SmolmachinesBottlePlan, *, run: Run) -> None:
-    """The machine and all that it wrote. BottleError when that cannot be made sure of."""
-    remove_machine(plan.machine_name, argv=machine_words(plan, "delete", "-f"), env=dict(plan.engine.env), run=run)
+def remove(plan: SmolmachinesBottlePlan, *, run: Run, hosts: Sequence[Host] = ()) -> None:
+    """The machine and all that it wrote. BottleError when that cannot be made sure of.
+
+    The engine asks what is inside to end, but may keep a machine that does not. Then its process is killed, and it asked anew.
+    """
+    argv, env = machine_words(plan, "delete", "-f"), dict(plan.engine.env)
+    try:
+        remove_machine(plan.machine_name, argv=argv, env=env, run=run)
+    except BottleError:
+        if not hosts:
+            raise
+        for host in hosts:
+            host.kill()
+            select.select([host.alive], [], [], END_TIMEOUT_S)
+        remove_machine(plan.machine_name, argv=argv, env=env, run=run)
     strike(plan.stage_dir)
 
 

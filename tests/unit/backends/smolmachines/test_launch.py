@@ -1,6 +1,7 @@
 """Launching with an engine that answers as the real one did: what is asked in which order, tried again, undone."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,6 +167,37 @@ def test_machine_that_may_be_left_is_told_and_not_forgotten(plan: SmolmachinesBo
         remove(plan, run=FakeEngine(delete=[refusal("STORAGE_ERROR", "read-only file system")]).run)
     assert noted(plan.stage_dir) is not None
     strike(plan.stage_dir)
+
+
+class FakeHost:
+    """The machine's process, which is there until it is killed."""
+
+    def __init__(self) -> None:
+        self.alive, self.line = os.pipe()
+        self.killed = 0
+
+    def kill(self) -> None:
+        self.killed += 1
+        if self.killed == 1:
+            os.close(self.line)
+
+
+def test_machine_that_does_not_end_when_asked_is_killed_and_then_removed(plan: SmolmachinesBottlePlan) -> None:
+    note(plan)
+    kept = refusal("SMOLVM_ERROR", "guest shutdown was not acknowledged; preserving the live VM and its disks")
+    engine, host = FakeEngine(delete=[kept, WORKED]), FakeHost()
+    remove(plan, run=engine.run, hosts=[host])  # type: ignore[list-item]  # what is used of it
+    assert (engine.asked, host.killed) == (["delete", "delete"], 1)
+    assert noted(plan.stage_dir) is None
+    os.close(host.alive)
+
+
+def test_machine_that_ends_when_asked_is_not_killed(plan: SmolmachinesBottlePlan) -> None:
+    host = FakeHost()
+    remove(plan, run=FakeEngine().run, hosts=[host])  # type: ignore[list-item]  # what is used of it
+    assert host.killed == 0
+    os.close(host.alive)
+    os.close(host.line)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"name": "a", "argv": "rm", "env": 3}'])
