@@ -9,6 +9,9 @@ from bot_bottle.manifest.spec import Credential, Rule
 from bot_bottle.record import dataclass, field
 
 Event = dict[str, Any]  # Any: JSON
+HIDE = "hide"
+"""An event's field with texts that must not be written, in it or in any later one. It is not written itself."""
+
 Record = Callable[[Event], None]
 """Writes one event to the bottle's log. Adds `ts` (seconds since the epoch) and `seq`. Never blocks for long."""
 

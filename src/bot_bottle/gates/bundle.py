@@ -105,7 +105,7 @@ def _read_start(link: socket.socket) -> Start:
 
 def _make_gates(start: Start) -> tuple[dict[str, Gate], EventLog]:
     config = start.config
-    log = EventLog(Path(config["events"]))
+    log = EventLog(Path(config["events"]), secrets=start.secrets.values())
     bottle = {key: config.get(key) for key in ("slug", "stage_dir")}
     gates: dict[str, Gate] = {}
     for name, settings in config["gates"].items():

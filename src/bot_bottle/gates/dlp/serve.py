@@ -9,9 +9,9 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from bot_bottle.gates.base import Adjustable, Gate, Granted, Inspection, Inspector, Outbound, Record, Standing
+from bot_bottle.gates.base import HIDE, Adjustable, Gate, Granted, Inspection, Inspector, Outbound, Record, Standing
 from bot_bottle.gates.dlp import triggers, views
 from bot_bottle.gates.dlp.blobs import BlobScanner, ObjectScan
 from bot_bottle.gates.dlp.chains import Trail, follow
@@ -39,6 +39,23 @@ SECRETS = 2000
 
 TRAILS = 64
 """Hosts whose series of tool calls are followed."""
+
+
+IN_ADDRESS = frozenset({"url", "host", "path"})
+"""Surfaces that stand in the event of a decision too."""
+
+
+def hidden(request: Outbound, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What the log must not hold of this request: path, and the longer parts of path and host, if something was found there.
+
+    A finding whose place is known to lie in the query hides nothing: no query is in the log.
+    """
+    path = request.target.partition("?")[0]
+    if not any(one.surface in IN_ADDRESS and (one.start is None or one.start < len(path)) for one in findings):
+        return ()
+    parts = [path, *(part for part in path.split("/") if len(part) >= 8)]
+    parts += [label for label in request.host.split(".") if len(label) >= 16]
+    return tuple(dict.fromkeys((*parts, *map(unquote, parts))))[:64]
 
 
 class DlpGate(Inspector, Adjustable):
@@ -178,10 +195,12 @@ class DlpGate(Inspector, Adjustable):
     def tell(self, request: Outbound, verdict: Verdict) -> None:
         """Record every finding with what it did."""
         self._counts["stopped"] += verdict.stops
+        hide = hidden(request, [one for one, _ in verdict.findings])
         for one, action in verdict.findings:
             self._counts["findings"] += 1
             self._record(
                 {
+                    HIDE: hide,
                     "gate": "dlp",
                     "event": "finding",
                     "verdict": "deny" if verdict.stops else "allow",
