@@ -1,4 +1,4 @@
-"""A verifier that was written from docs/reference/audit.md alone, with openssl for signatures, comes to the same verdicts as ours."""
+"""A verifier written from docs/reference/audit.md alone, with openssl for signatures, comes to the same verdicts as ours."""
 
 import hashlib
 import json

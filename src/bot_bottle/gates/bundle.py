@@ -172,7 +172,7 @@ async def _serve(
     link: socket.socket, start: Start, gates: Mapping[str, Gate], listeners: Mapping[str, socket.socket], log: EventLog
 ) -> None:
     """Serve until the link closes. A gate's exception comes out of here, after every other gate was stopped."""
-    control = ControlServer(Path(start.config["control"]), gates)
+    control = ControlServer(Path(start.config["control"]), gates, keep_out=log.keep_out)
     control.listen()
     tasks = {asyncio.create_task(gates[name].serve(listener), name=name) for name, listener in listeners.items()}
     tasks.add(asyncio.create_task(control.serve(), name="control"))

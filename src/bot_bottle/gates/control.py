@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from bot_bottle.guest.frames import FRAME_LIMIT, BrokenFrame, Message
 class ControlServer:
     """Answers the operator; one request for each connection."""
 
-    def __init__(self, path: Path, gates: Mapping[str, Gate]) -> None:
+    def __init__(self, path: Path, gates: Mapping[str, Gate], *, keep_out: Callable[[Iterable[str]], None]) -> None:
+        """`keep_out` is told the values of secrets that a gate is given, before it is given them."""
         self._path = path
+        self._keep_out = keep_out
         self._gates = gates
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
@@ -60,6 +62,9 @@ class ControlServer:
         gate = self._gates.get(str(request.get("gate")))
         if gate is None:
             return {"error": "no such gate", "gates": sorted(self._gates)}
+        secrets = request.get("secrets")
+        if isinstance(secrets, dict):
+            self._keep_out(str(value) for value in secrets.values())
         try:
             return await gate.control(request)
         except BottleError as error:

@@ -33,6 +33,10 @@ class EventLog:
             event = self._mask.masked(event)
         self._chain.append(event, sign=sign)
 
+    def keep_out(self, secrets: Iterable[str]) -> None:
+        """These values must never stand in it either, from now on."""
+        self._mask.add(secrets)
+
     def close(self) -> None:
         """Close the file."""
         self._chain.close()

@@ -23,10 +23,16 @@ class Mask:
     """Of one log: the operator's values, and what is hidden besides as it is found."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        self._known = sorted({one.decode() for value in values for one in spellings(value)}, key=len, reverse=True)
-        self._starts = frozenset(one[:SHORTEST] for one in self._known)
+        self._known: list[str] = []
         self._found: dict[str, int] = {}
         self._events = 0
+        self.add(values)
+
+    def add(self, values: Iterable[str]) -> None:
+        """These are secrets too."""
+        spelled = {one.decode() for value in values for one in spellings(value)}
+        self._known = sorted({*self._known, *spelled}, key=len, reverse=True)
+        self._starts = frozenset(one[:SHORTEST] for one in self._known)
 
     @property
     def is_needed(self) -> bool:

@@ -76,6 +76,15 @@ def test_what_an_event_says_to_hide_is_in_neither_it_nor_the_next(tmp_path: Path
     assert all(HIDE not in row for row in rows)
 
 
+def test_a_value_that_a_gate_is_given_later_is_kept_out_too(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = EventLog(path, secrets=["the-first-secret"])
+    log.keep_out(["the-second-secret"])
+    log.record({"gate": "egress", "event": "decision", "path": "/the-first-secret/the-second-secret"})
+    (row,) = (json.loads(line) for line in path.read_bytes().splitlines())
+    assert row["path"] == f"/{'*' * 16}/{'*' * 17}"
+
+
 def test_an_innocent_path_is_shown_again_after_a_while(tmp_path: Path) -> None:
     path = tmp_path / "log"
     log = EventLog(path)
