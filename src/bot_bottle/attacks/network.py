@@ -45,7 +45,7 @@ CASES = (
         evidence=("untouched", "udp"),
     ),
     attack("net-loopback-alias", "The host's loopback by its other names", "net.tcp", NOBODY + NO_NETWORK, hosts=["127.0.0.2", "127.1.2.3", "0.0.0.0"], ports=["$tcp_port"], evidence=("untouched", "tcp")),
-    attack("net-ports", "Every port of the loopback but the gates'", "net.every_port", ("none",), skip=[3128, 3129, 3130], timeout_s=60.0),
+    attack("net-ports", "Every port of the loopback but the gates'", "net.every_port", ("none",), skip=[3128, 3129, 3130], timeout_s=240.0),
     attack("net-neighbour", "A port that another bottle listens on", "net.tcp", NOBODY, hosts=["127.0.0.1"], ports=["$neighbour_port"]),
     attack("net-broadcast", "A datagram to everybody", "net.broadcast", NO_NETWORK, host="255.255.255.255", port=67),
     attack("net-multicast", "Multicast DNS", "net.join_group", (*NO_NETWORK, "ENODEV"), group="224.0.0.251"),

@@ -311,7 +311,9 @@ def become(uid: int) -> str:
 
 def capabilities() -> str:
     """Capabilities in any of the five sets (capabilities(7))."""
-    held = [name for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb") if status(name).strip("0")]
+    held = [
+        name for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb") if status(name).strip("0") not in ("", "no such row")
+    ]
     return "+".join(held) or "none"
 
 
