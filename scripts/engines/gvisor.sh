@@ -39,5 +39,5 @@ fi
 
 "$python" scripts/build_guest.py
 export BOT_BOTTLE_TEST_ENGINE=gvisor
-exec "$python" -m pytest -q tests/contract tests/engines/gvisor tests/integration/test_run.py tests/integration/test_terminals.py \
-  tests/faults tests/e2e/test_agents.py "$@"
+exec "$python" -m pytest -q tests/contract tests/engines/gvisor tests/integration/test_run.py tests/integration/test_again.py \
+  tests/integration/test_terminals.py tests/faults tests/e2e/test_agents.py "$@"

@@ -107,6 +107,12 @@ class RunningBottle(ABC):
         """Start what runs beside the agent, once the bottle is proved sealed. BottleError when it cannot be had."""
         return  # most bottles have nothing beside them
 
+    def keep_changes(self) -> None:
+        """It is about to be stopped and may be started again: keep what it changed outside its home and its workspace, so that
+        the next `prepare` finds it. BottleError when that is not possible.
+        """
+        return  # most bottles can change nothing else, or lose it
+
     def check_limits(self) -> str | None:
         """Called each second: why the bottle must end now (it is over a limit that nothing else enforces), else None."""
         return None
@@ -125,6 +131,10 @@ class BundleLink(ABC):
 
 OUTSIDE = "outside.json"
 """In a stage dir, from before the first of it is made: what a backend has elsewhere that a killed keeper would leave."""
+
+
+KEPT = "kept.json"
+"""In a stage dir: what `keep_changes` kept with an engine, by the `image` that has it."""
 
 
 class Backend(ABC):
@@ -156,6 +166,10 @@ class Backend(ABC):
 
         Writes only inside `shared.stage_dir`, starts nothing, prints nothing.
         """
+
+    def forget(self, stage_dir: Path) -> None:
+        """The bottle is removed for good: remove what `keep_changes` kept elsewhere. A second time does nothing."""
+        return  # most backends keep nothing
 
     def clean(self, stage_dir: Path) -> None:
         """Remove what a launch that was killed left outside its stage dir. The bottle is dead; a second time does nothing.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bot_bottle.agents.registry import provider as find_provider
+from bot_bottle.backends.base import KEPT
 from bot_bottle.backends.images import docker, store
 from bot_bottle.bottles.choose import choose
 from bot_bottle.bottles.start import wanted_image
@@ -93,7 +94,9 @@ def needed_images() -> dict[str, tuple[str, ...]]:
 
 
 def planned(stage_dir: Path) -> Iterator[str]:
-    """The identities in a bottle's plan."""
+    """The identities in a bottle's plan, and of what was kept when it was stopped."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        yield str(json.loads((stage_dir / KEPT).read_bytes()).get("image"))
     with contextlib.suppress(OSError, ValueError, AttributeError):
         image = json.loads((stage_dir / "plan.json").read_bytes()).get("image") or {}
         yield from (str(image[key]) for key in ("digest", "reference") if image.get(key))

@@ -54,6 +54,8 @@ class Keeping:
     status: Status
     detach: bool
     prepare_workspace: Callable[[], None]
+    again: bool = False
+    """Whether it ran before: then what was kept of it stays also when this start fails."""
 
 
 class Keeper:
@@ -71,6 +73,7 @@ class Keeper:
         self._deadline: float | None = None
         self._kill_at: float | None = None
         self._stoppers: list[Peer] = []
+        self._keeps = False
         self._running: RunningBottle | None = None
         self._teller = Teller(keeping.plan)
         self._log = BottleLog(keeping.plan.slug, keeping.plan.stage_dir)
@@ -82,6 +85,7 @@ class Keeper:
             with contextlib.ExitStack() as undo:
                 self._launch(undo)
                 self._loop()
+                self._keep_changes()
         except (BottleError, OSError) as error:
             told = error if isinstance(error, BottleError) else BottleError("The bottle could not be made.", facts=(str(error),))
             if self._ending is None:
@@ -91,8 +95,8 @@ class Keeper:
             left = f"not all of it could be cleaned up: {' '.join((told.what, *told.facts))}"
             self._ending = (code, f"{why}; {left}" if why else left)
         code, why = self._ending or (int(ExitCode.FAILED), "it ended without a word")
-        changed = tidy(self._plan.stage_dir, origin=self._plan.spec.workspace.path, mode=self._plan.spec.workspace.mode)
-        why = self._record("ended", code, why)
+        changed = self._tidy(keeps=self._keeps)
+        why = self._record("stopped" if self._keeps else "ended", code, why)
         self._tell({"type": "ended", "code": code, "why": why, "changed": changed})
         for peer in self._stoppers:
             peer.send({"type": "stopped", "code": code})
@@ -100,12 +104,29 @@ class Keeper:
 
     def _fail(self, error: BottleError) -> None:
         """There is no bottle: record why and say it."""
-        tidy(self._plan.stage_dir, origin=self._plan.spec.workspace.path, mode=self._plan.spec.workspace.mode)
+        self._tidy(keeps=self._keeping.again)
         self._write_plan()
         self._record("failed", int(error.exit_code), error.what)
         told = {"what": error.what, "facts": list(error.facts), "next": error.next, "code": int(error.exit_code)}
         self._tell({"type": "failed", **told})
         self._log.end()
+
+    def _tidy(self, *, keeps: bool) -> int:
+        workspace = self._plan.spec.workspace
+        return tidy(self._plan.stage_dir, origin=workspace.path, mode=workspace.mode, keeps=keeps)
+
+    def _keep_changes(self) -> None:
+        """Before it is taken apart, when it was told to stop and may be started again."""
+        if not (self._keeps and self._running is not None and self._ending is not None):
+            return
+        for peer in self._stoppers:
+            peer.send({"type": "keeping"})  # it may take longer than an end
+        try:
+            self._running.keep_changes()
+        except BottleError as error:
+            code, why = self._ending
+            lost = f"what it changed outside its home and workspace is lost: {' '.join((error.what, *error.facts))}"
+            self._ending = (code, f"{why}; {lost}" if why else lost)
 
     def _launch(self, undo: contextlib.ExitStack) -> None:
         plan, keeping = self._plan, self._keeping
@@ -386,6 +407,7 @@ class Keeper:
     def _stop(self, peer: Peer, message: Message) -> None:
         grace = message.get("grace_s", GRACE_S)
         self._stoppers.append(peer)
+        self._keeps = message.get("keeps") is True
         self._kill_at = time.monotonic() + min(float(grace), 3600.0)
         self._ask_to_end()
 

@@ -23,7 +23,9 @@ def list_bottles(*, ended_too: bool) -> tuple[Status, ...]:
 
 def has_unlanded_work(slug: str) -> bool:
     """Whether the bottle's copy of the workspace still lies in its folder, or a push of it waits for the operator."""
-    return (paths.bottle_dir(slug) / "workspace").is_dir() or has_held_pushes(slug)
+    stage_dir = paths.bottle_dir(slug)
+    has_changes = (stage_dir / "workspace").is_dir() and not (stage_dir / UNCHANGED).exists()
+    return has_changes or has_held_pushes(slug)
 
 
 def has_held_pushes(slug: str) -> bool:
@@ -95,6 +97,7 @@ def forget(stage_dir: Path) -> None:
     end_left(stage_dir)
     for backend in backends():
         backend.clean(stage_dir)
+        backend.forget(stage_dir)
     if (stage_dir / "events.jsonl").is_symlink():
         from bot_bottle.bottles.audit.say import close
 
@@ -103,8 +106,15 @@ def forget(stage_dir: Path) -> None:
     remove_tree(stage_dir)
 
 
-def tidy(stage_dir: Path, *, origin: Path, mode: str) -> int:
-    """After the end: when nothing in the copy changed, remove the copy and the home. Returns the number of changes."""
+UNCHANGED = "unchanged"
+"""In the folder of a bottle that was stopped: nothing is lost with its workspace."""
+
+
+def tidy(stage_dir: Path, *, origin: Path, mode: str, keeps: bool = False) -> int:
+    """After the end: when nothing in the copy changed, remove the copy and the home. Returns the number of changes.
+
+    With `keeps` the bottle may be started again: its home and its copy stay.
+    """
     from bot_bottle.bottles.workspace import changes
 
     copy = stage_dir / "workspace"
@@ -112,7 +122,12 @@ def tidy(stage_dir: Path, *, origin: Path, mode: str) -> int:
         changed = _left_in_clone(stage_dir, origin)
     else:
         changed = sum(1 for _ in changes(origin, copy)) if mode == "copy" and copy.is_dir() else 0
-    if not changed:
+    if keeps:
+        for name in ("ca", "backend"):
+            remove_tree(stage_dir / name)
+        if not changed:
+            (stage_dir / UNCHANGED).touch()
+    elif not changed:
         for name in ("workspace", "home", "ca", "backend"):
             remove_tree(stage_dir / name)
         (stage_dir / "before.json").unlink(missing_ok=True)

@@ -45,6 +45,8 @@ def _is_stale(stage_dir: Path) -> bool:
         return False
     if not (stage_dir / "status.json").exists():
         return age_s > 60
+    if (stage_dir / "home").is_dir():
+        return False  # it was stopped, and can be started again
     return age_s > KEEP_RECORDS_S and not has_unlanded_work(stage_dir.name) and not has_doubtful_pushes(stage_dir.name)
 
 
@@ -58,7 +60,7 @@ def reclaim(slug: str) -> None:
         return
     if status.state == "died":
         _reclaim(status)
-    elif status.state in ("ended", "failed") and (paths.bottle_dir(slug) / OUTSIDE).exists():
+    elif status.state in ("stopped", "ended", "failed") and (paths.bottle_dir(slug) / OUTSIDE).exists():
         find_backend(status.backend).clean(paths.bottle_dir(slug))
 
 

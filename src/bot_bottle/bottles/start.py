@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from bot_bottle.bottles.keeper import Keeping
 from bot_bottle.bottles.names import make_slug
 from bot_bottle.bottles.prepare import prepare
 from bot_bottle.bottles.secrets import read_secrets, system_keyring
-from bot_bottle.bottles.status import Status, claimed, remove_tree, write_status
+from bot_bottle.bottles.status import Status, claimed, read_status, remove_tree, reopened, write_status
 from bot_bottle.gates.dlp.plan import plan_dlp
 from bot_bottle.gates.egress.located import located
 from bot_bottle.gates.egress.plan import plan_egress
@@ -49,6 +49,8 @@ class Asked:
     slug: str | None = None
     dry_run: bool = False
     detach: bool = False
+    again: bool = False
+    """Whether the bottle of this slug ran before and goes on."""
     terminal: TtySize | None = None
 
 
@@ -82,7 +84,7 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
         spec = complete(loaded, agent.defaults(host), presets)
         workspace.check_workspace(spec.workspace.path)
         slug = asked.slug or make_slug(spec, taken=lambda name: paths.bottle_dir(name).exists())
-        with claimed(slug) as stage_dir:
+        with opened(slug, again=asked.again) as stage_dir:
             git = plan_repositories(spec, host, slug=slug, stage_dir=stage_dir)
             plan = prepare(
                 spec,
@@ -107,6 +109,11 @@ def start(asked: Asked, *, host: Mapping[str, str], say: Say, preflight: Callabl
                 remove_tree(stage_dir)
                 return Planned(plan=plan)
             return launch(plan, asked=asked, backend=backend, bundle=bundle, host=host)
+
+
+def opened(slug: str, *, again: bool) -> AbstractContextManager[Path]:
+    """The bottle's folder: a new one, or the one in which it ran before."""
+    return reopened(slug) if again else claimed(slug)
 
 
 def wanted_image(spec: BottleSpec, agent: AgentProvider) -> WantedImage:
@@ -201,7 +208,7 @@ def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBund
         backend=backend.name,
         workspace=str(plan.spec.workspace.path),
         mode=plan.spec.workspace.mode,
-        created=time.time(),
+        created=read_status(plan.slug).created if asked.again else time.time(),
     )
     write_file(plan.stage_dir / "sources.json", json.dumps(to_json(asked.sources)))
     write_status(status)
@@ -215,7 +222,8 @@ def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBund
             io=io,
             status=status,
             detach=asked.detach,
-            prepare_workspace=lambda: fill_workspace(plan),
+            prepare_workspace=lambda: None if asked.again else fill_workspace(plan),
+            again=asked.again,
         )
 
     kept = fork_keeper(keeping, terminal=asked.terminal, stage_dir=plan.stage_dir)

@@ -18,7 +18,8 @@ from bot_bottle.host import paths
 from bot_bottle.host.files import write_file
 from bot_bottle.record import asdict, dataclass, replace
 
-State = Literal["starting", "running", "ended", "failed", "died"]
+State = Literal["starting", "running", "stopped", "ended", "failed", "died"]
+"""A stopped bottle can be started again; an ended one, too, where something of it was kept."""
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?")
 """A bottle's name: also a host name label and a container name, hence no dots, and 48 characters at most."""
@@ -133,6 +134,33 @@ def claimed(slug: str) -> Iterator[Path]:
         raise
     finally:
         os.close(lock)
+
+
+@contextmanager
+def reopened(slug: str) -> Iterator[Path]:
+    """The stage dir of a bottle that runs again: its home and its workspace stay, the rest is made anew.
+
+    BadUsage when it runs, is being started, or nothing of it was kept. When the block raises, what was kept is still there.
+    """
+    status = read_status(slug)
+    stage_dir = paths.bottle_dir(slug)
+    if is_kept(slug):
+        raise BadUsage(f"The bottle {slug} runs.", next=f"`bot-bottle attach {slug}` to see it.")
+    folder = os.open(stage_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadUsage(f"The bottle {slug} is being started already.") from None
+        if not (stage_dir / "home").is_dir() or (status.mode != "bind" and not (stage_dir / "workspace").is_dir()):
+            raise BadUsage(
+                f"Nothing of the bottle {slug} was kept.",
+                facts=("It ended and had changed nothing.",),
+                next="Start a new one with `bot-bottle run`; `bot-bottle stop` keeps one that runs.",
+            )
+        yield stage_dir
+    finally:
+        os.close(folder)
 
 
 def remove_tree(folder: Path) -> None:

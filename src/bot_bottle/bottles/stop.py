@@ -1,4 +1,4 @@
-"""Stops a running bottle from outside: the agent is asked, then the bottle is ended, and nothing of it is left."""
+"""Stops a running bottle from outside: the agent is asked, then the bottle is ended; what it was is kept for another start."""
 
 import os
 import signal
@@ -11,16 +11,23 @@ from bot_bottle.guest import frames
 from bot_bottle.host import paths
 
 
-def stop(slug: str, *, grace_s: float) -> int:
-    """End the bottle; returns the agent's exit code. BadUsage if it does not run."""
+KEEP_TIMEOUT_S = 900.0
+"""For what the bottle changed in an image of some GB to be kept."""
+
+
+def stop(slug: str, *, grace_s: float, keeps: bool = True) -> int:
+    """End the bottle, to be started again where `keeps`; returns the agent's exit code. BadUsage if it does not run."""
     status = read_status(slug)
     if status.state not in ("starting", "running"):
         raise BadUsage(f"The bottle {slug} does not run; it is {status.state}.")
     with connect(status, paths.bottle_dir(slug)) as channel:
         channel.settimeout(grace_s + 30)
-        frames.send(channel, {"op": "stop", "grace_s": grace_s})
+        frames.send(channel, {"op": "stop", "grace_s": grace_s, "keeps": keeps})
         try:
             answer = frames.receive(channel)
+            if answer is not None and answer[0].get("type") == "keeping":
+                channel.settimeout(KEEP_TIMEOUT_S)
+                answer = frames.receive(channel)
         except (TimeoutError, frames.BrokenFrame, OSError):
             answer = None
     if answer is None:

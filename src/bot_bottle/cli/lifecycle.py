@@ -165,7 +165,7 @@ def inspect(slug: str, *, as_json: bool) -> None:
         out.labelled("refused", f"{host} ×{count}", why)
 
 
-@click.command(short_help="End a running bottle.")
+@click.command(short_help="Stop a running bottle; `start` runs it again.")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option(
     "-t",
@@ -177,7 +177,7 @@ def inspect(slug: str, *, as_json: bool) -> None:
     help="Seconds the agent has to end.",
 )
 def stop(names: tuple[str, ...], *, grace_s: float) -> None:
-    """Ask the agent to end, then end the bottle. Its work stays until `bot-bottle rm`."""
+    """Ask the agent to end, then end the bottle. Its home and its work stay until `bot-bottle rm`; `bot-bottle start` goes on."""
     for slug in names:
         stop_bottle(slug, grace_s=grace_s)
         click.echo(slug)
@@ -190,13 +190,13 @@ def stop(names: tuple[str, ...], *, grace_s: float) -> None:
 def rm(names: tuple[str, ...], *, force: bool, ended: bool) -> None:
     """Remove the bottle's folder: copy, home, logs, plan."""
     if ended:
-        idle = (status for status in listing.list_bottles(ended_too=True) if status.state not in ("starting", "running"))
+        idle = (status for status in listing.list_bottles(ended_too=True) if status.state in ("ended", "failed", "died"))
         names = (*names, *(status.slug for status in idle if force or not listing.has_unlanded_work(status.slug)))
     elif not names:
         raise BadUsage("`rm` needs a name, or --ended.")
     for slug in names:
         if force and listing.read_state(slug) in ("starting", "running"):
-            stop_bottle(slug, grace_s=2.0)
+            stop_bottle(slug, grace_s=2.0, keeps=False)
         listing.remove(slug, force=force)
         click.echo(slug)
 

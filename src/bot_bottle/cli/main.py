@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "dashboard": "dashboard:dashboard",
     "web": "web:web",
     "stop": "lifecycle:stop",
+    "start": "resume:start",
     "rm": "lifecycle:rm",
     "clean": "lifecycle:clean",
     "doctor": "doctor:doctor",

@@ -20,7 +20,14 @@ class Piece(NamedTuple):
 
 
 Line = tuple[Piece, ...]
-STATES: dict[str, Tone] = {"running": "good", "starting": "warn", "ended": "faint", "failed": "bad", "died": "bad"}
+STATES: dict[str, Tone] = {
+    "running": "good",
+    "starting": "warn",
+    "stopped": "faint",
+    "ended": "faint",
+    "failed": "bad",
+    "died": "bad",
+}
 LEVELS: dict[str, Tone] = {"low": "good", "medium": "warn", "high": "bad"}
 BOTTLE_COLUMNS = ("name", "state", "asks", "cost", "traffic", "agent", "backend", "age", "folder")
 """The most wanted first: a narrow screen cuts off the rest."""

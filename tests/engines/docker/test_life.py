@@ -12,6 +12,7 @@ import pytest
 from docker_shop import IMAGE, DockerShop
 
 from bot_bottle.backends.base import OUTSIDE
+from bot_bottle.errors import ExitCode
 
 
 def wait_until(claim: Callable[[], bool], what: str) -> None:
@@ -130,3 +131,53 @@ def test_image_with_nothing_but_one_program_works(shop: DockerShop, tmp_path: Pa
     done = shop.bot_bottle(*words)
     subprocess.run(["docker", "image", "rm", "bot-bottle-nothing"], env=env, check=True, capture_output=True)
     assert (done.returncode, done.stdout) == (5, b"from nothing\n"), done.stderr
+
+
+OPEN = "FROM {base}\nRUN mkdir -p /srv/data && chmod 777 /srv/data\n"
+"""An image with a place that the agent can write to, beside its home."""
+
+
+def test_stopped_bottle_keeps_what_it_changed_in_its_image_and_takes_it_along_when_removed(shop: DockerShop) -> None:
+    (shop.project / "Dockerfile").write_text(OPEN.format(base=IMAGE))
+    words = ("run", "-q", "-d", "--backend", "docker", "--image", "./Dockerfile", "--name", "kept", "shell", "--", "sleep", "600")
+    assert shop.bot_bottle(*words).returncode == 0
+    for life in range(2):
+        shop.bot_bottle("exec", "kept", "--", "sh", "-c", f"echo {life} >> /srv/data/lives; echo {life} >> ~/lives")
+        assert shop.bot_bottle("stop", "kept", "-t", "1").returncode == 0
+        assert shop.containers() == []
+        again = shop.bot_bottle("start", "-d", "kept")
+        assert again.returncode == 0, again.stderr
+        assert b"what it changed in its image before it was stopped" in again.stderr
+    assert shop.bot_bottle("exec", "kept", "--", "cat", "/srv/data/lives").stdout == b"0\n1\n"
+    assert shop.docker("image", "ls", "--quiet", "bot-bottle/kept").count("\n") == 0
+    shop.bot_bottle("images", "prune", "--all")
+    shop.bot_bottle("stop", "kept", "-t", "1")
+    assert shop.bot_bottle("start", "-d", "-q", "kept").returncode == 0, "what a bottle needs was pruned"
+    assert shop.bot_bottle("rm", "-f", "kept").returncode == 0
+    assert shop.docker("image", "ls", "--quiet", "bot-bottle/kept") == ""
+    assert not (shop.bottles() / "kept").exists()
+
+
+def test_stopped_bottle_that_changed_nothing_leaves_no_image(shop: DockerShop) -> None:
+    shop.run("-d", "--name", "same", "shell", "--", "sleep", "600")
+    shop.bot_bottle("exec", "same", "--", "sh", "-c", "echo x > ~/x; echo x > /tmp/x")
+    shop.bot_bottle("stop", "same", "-t", "1")
+    assert shop.docker("image", "ls", "--quiet", "bot-bottle/kept") == ""
+    assert shop.bot_bottle("rm", "same").returncode == 0
+
+
+def test_second_start_that_docker_refuses_loses_nothing(shop: DockerShop) -> None:
+    shop.run("-d", "--name", "again", "shell", "--", "sleep", "600")
+    shop.bot_bottle("exec", "again", "--", "sh", "-c", "echo work > work; echo home > ~/home")
+    name = shop.containers()[0]
+    shop.bot_bottle("stop", "again", "-t", "1")
+    shop.docker("create", "--name", name, IMAGE, "true")
+    try:
+        refused = shop.bot_bottle("start", "-d", "-q", "again")
+        assert refused.returncode == ExitCode.FAILED
+        assert b"There is a container of this name." in refused.stderr
+    finally:
+        shop.docker("rm", "-f", name)
+    assert shop.bot_bottle("start", "-d", "-q", "again").returncode == 0
+    assert shop.bot_bottle("exec", "again", "--", "sh", "-c", "cat work ~/home").stdout == b"work\nhome\n"
+    shop.bot_bottle("rm", "-f", "again")

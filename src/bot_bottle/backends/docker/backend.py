@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from bot_bottle.backends.base import Backend, BundleLink, RunningBottle, Unusable, Usable
+from bot_bottle.backends.base import KEPT, Backend, BundleLink, RunningBottle, Unusable, Usable
 from bot_bottle.backends.docker.client import Daemon, client_env
 from bot_bottle.backends.docker.endpoint import Endpoint, find_endpoint, own_home
 from bot_bottle.backends.docker.launch import clean, launch
@@ -53,6 +53,13 @@ class Docker(Backend):
     def clean(self, stage_dir: Path) -> None:
         """A container that a killed keeper left; asks no daemon where there was none."""
         clean(stage_dir)
+
+    def forget(self, stage_dir: Path) -> None:
+        """The image that has what a stopped bottle changed; asks no daemon where there is none."""
+        if (stage_dir / KEPT).exists():
+            from bot_bottle.backends.docker import kept
+
+            kept.forget(stage_dir)
 
     def launch(self, plan: BottlePlan, link: BundleLink) -> AbstractContextManager[RunningBottle]:
         """Carry the plan out."""

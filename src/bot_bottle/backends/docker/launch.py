@@ -71,6 +71,13 @@ class DockerBottle(PortalBottle):
         if self.plan.services:
             services.start_services(self.plan, self)
 
+    def keep_changes(self) -> None:
+        """As an image of the daemon's."""
+        from bot_bottle.backends.docker import kept
+
+        assert isinstance(self.plan, DockerPlan)
+        kept.keep_changes(self.plan)
+
 
 @contextlib.contextmanager
 def launch(plan: DockerPlan, link: BundleLink) -> Iterator[RunningBottle]:

@@ -7,6 +7,7 @@ from zlib import crc32
 
 from bot_bottle.backends.docker.client import DOOR, GUEST, STAGE_LABEL, Daemon
 from bot_bottle.backends.docker.endpoint import Endpoint
+from bot_bottle.backends.docker.kept import Kept, kept_in
 from bot_bottle.backends.docker.plan import ContainerLimits, DockerPlan, Owner
 from bot_bottle.backends.docker.services import describe, plan_services
 from bot_bottle.backends.etc import GROUP, HOSTS, USERS, hostname_for
@@ -41,6 +42,8 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         raise CannotRunHere(NOT_BUILT, next=BUILD_IT)
     mounts = (*_own(folder, shared, owner=owner, door=door, portal=portal), *_of_the_user(shared, protection))
     limits = shared.spec.limits
+    kept = kept_in(shared.stage_dir)
+    image = image_ref(shared, kept)
     container = container_name(shared.slug, shared.stage_dir)
     services = plan_services(shared.spec.services, shared.image, bottle=container)
     return DockerPlan(
@@ -49,7 +52,7 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         socket=endpoint.socket or "",
         container=container,
         labels=(("bot-bottle", shared.slug), (STAGE_LABEL, str(shared.stage_dir))),
-        image_ref=image_ref(shared),
+        image_ref=image,
         read_only=owner.uid == 0 or (shared.spec.image is not None and shared.spec.image.read_only),
         hostname=hostname_for(shared.slug),
         owner=owner,
@@ -63,8 +66,17 @@ def prepare(shared: BottlePlan, *, endpoint: Endpoint, daemon: Daemon) -> Docker
         host_user_namespace=daemon.remaps_users,
         runtime=shared.spec.image.runtime if shared.spec.image is not None else None,
         services=services,
-        sealing=(*_sealing(shared, daemon, owner, endpoint), *describe(services)),
+        sealing=(*_sealing(shared, daemon, owner, endpoint), *describe_kept(kept, image), *describe(services)),
     )
+
+
+def describe_kept(kept: Kept | None, image: str) -> tuple[Line, ...]:
+    """What becomes of what was kept when the bottle was stopped. Pure."""
+    if kept is None:
+        return ()
+    if kept.identity == image:
+        return (Line(label="kept", text="what it changed in its image before it was stopped"),)
+    return (Line(label="kept", text="not what it changed in its image: that was another one", why="the image is new"),)
 
 
 OTHER_KERNELS = {"runsc": "gvisor", "kata": "smolmachines"}
@@ -87,9 +99,14 @@ def container_name(slug: str, stage_dir: Path) -> str:
     return f"bot-bottle-{slug}-{crc32(str(stage_dir).encode()):08x}"
 
 
-def image_ref(shared: BottlePlan) -> str:
-    """The image's id, so that a moved tag changes nothing; before it is made, what it will be made from. Pure."""
+def image_ref(shared: BottlePlan, kept: Kept | None) -> str:
+    """The image's id, so that a moved tag changes nothing; before it is made, what it will be made from. Pure.
+
+    What was kept of the bottle is used on the image that it was made on, and on no other.
+    """
     match shared.image:
+        case DockerImage() if kept is not None and kept.on == shared.image.reference:
+            return kept.identity
         case DockerImage():
             return shared.image.reference
         case ImageToMake():
