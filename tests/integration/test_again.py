@@ -131,3 +131,15 @@ def test_a_shared_folder_has_nothing_to_keep_but_the_home(shop: Shop, tmp_path: 
     shop.bot_bottle("stop", "b11", "-t", "1")
     assert shop.bot_bottle("start", "-d", "b11").returncode == 0
     assert inside(shop, "b11", "cat ~/lives") == "life\nlife\n"
+
+
+def test_links_that_a_bottle_leaves_in_its_home_lead_the_next_start_nowhere(shop: Shop, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    shop.bot_bottle("run", "-q", "-d", "--mode", "copy", "--name", "b12", "shell", "--", "sh", "-c", LIFE)
+    given = {path.relative_to(shop.bottles() / "b12/home") for path in (shop.bottles() / "b12/home").rglob("*") if path.is_file()}
+    tops = sorted({path.parts[0] for path in given if path.parts[0] != "lives"})
+    inside(shop, "b12", f"cd; for name in {' '.join(tops)} x; do rm -rf $name; ln -s {victim} $name; done; chmod 777 .")
+    shop.bot_bottle("stop", "b12", "-t", "1")
+    assert shop.bot_bottle("start", "-d", "-q", "b12").returncode == 0
+    assert list(victim.iterdir()) == []

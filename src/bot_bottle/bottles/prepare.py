@@ -9,7 +9,7 @@ from bot_bottle.agents.base import CA_VARIABLES, AgentProvider, Installed, Provi
 from bot_bottle.agents.supervised import CLIENTS_FILE, SUPERVISE_TOKEN, standing_prompt
 from bot_bottle.backends.base import Backend
 from bot_bottle.bottles.names import guest_folder
-from bot_bottle.host.files import make_private_folder, write_file
+from bot_bottle.host.files import make_private_folder, write_below, write_file
 from bot_bottle.host.roots import find_roots, merge_roots
 from bot_bottle.manifest.spec import BottleSpec
 from bot_bottle.plans.bottle import GUEST_CA, GUEST_HOME, AgentProvision, BottlePlan, GuestFile
@@ -96,10 +96,8 @@ def write_stage(stage_dir: Path, spec: BottleSpec, provision: AgentProvision, *,
     write_file(folder / "bundle.pem", roots, mode=0o644)
     home = make_private_folder(stage_dir / "home")
     files = (*provision.files, CLIENTS_FILE) if is_supervised else provision.files
-    for file in files:
-        target = home / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_file(target, file.content.replace(SUPERVISE_TOKEN, token), mode=file.mode)
+    for file in files:  # the home may be that of a bottle that ran before
+        write_below(home, file.path, file.content.replace(SUPERVISE_TOKEN, token), mode=file.mode)
 
 
 def said_by(image: ReadyImage | None) -> tuple[tuple[str, str], ...]:
