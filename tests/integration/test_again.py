@@ -38,11 +38,13 @@ def test_a_stopped_bottle_goes_on_in_its_own_home_and_workspace(shop: Shop) -> N
     assert again.returncode == 0, again.stderr
     assert b"sealed by" in again.stderr
     assert inside(shop, "b1", "cat made ~/lives; ls") == "made\nlife\nlife\nmade\n"
-    probed = [json.loads(line) for line in (shop.bottles() / "b1/keeper.jsonl").read_text().splitlines()]
-    assert [one["holes"] for one in probed if one["event"] == "containment"] == [[], []]
+    told = [json.loads(line) for line in (shop.bottles() / "b1/events.jsonl").read_text().splitlines()]
+    assert [one["holes"] for one in told if one["event"] == "containment"] == [[]], "this life has a log, and a proof, of its own"
     shop.bot_bottle("stop", "b1", "-t", "1")
     assert shop.bot_bottle("land", "b1").returncode == 0
     assert (shop.project / "made").read_text() == "made\n"
+    verified = shop.bot_bottle("audit", "verify", "b1")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
     assert shop.bot_bottle("rm", "-f", "b1").returncode == 0
     assert not (shop.bottles() / "b1").exists()
 

@@ -138,20 +138,17 @@ def claimed(slug: str) -> Iterator[Path]:
 
 @contextmanager
 def reopened(slug: str) -> Iterator[Path]:
-    """The stage dir of a bottle that runs again: its home and its workspace stay, the rest is made anew.
+    """The stage dir of a bottle that runs again: its home and workspace stay, the rest is made anew. Its lock is held as above.
 
     BadUsage when it runs, is being started, or nothing of it was kept. When the block raises, what was kept is still there.
     """
     status = read_status(slug)
     stage_dir = paths.bottle_dir(slug)
-    if is_kept(slug):
-        raise BadUsage(f"The bottle {slug} runs.", next=f"`bot-bottle attach {slug}` to see it.")
-    folder = os.open(stage_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadUsage(f"The bottle {slug} is being started already.") from None
+        lock = take_lock(stage_dir)
+    except BlockingIOError:
+        raise BadUsage(f"The bottle {slug} runs.", next=f"`bot-bottle attach {slug}` to see it.") from None
+    try:
         if not (stage_dir / "home").is_dir() or (status.mode != "bind" and not (stage_dir / "workspace").is_dir()):
             raise BadUsage(
                 f"Nothing of the bottle {slug} was kept.",
@@ -160,7 +157,7 @@ def reopened(slug: str) -> Iterator[Path]:
             )
         yield stage_dir
     finally:
-        os.close(folder)
+        os.close(lock)
 
 
 def remove_tree(folder: Path) -> None:

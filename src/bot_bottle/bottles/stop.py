@@ -10,7 +10,6 @@ from bot_bottle.errors import BadUsage, TimedOut
 from bot_bottle.guest import frames
 from bot_bottle.host import paths
 
-
 KEEP_TIMEOUT_S = 900.0
 """For what the bottle changed in an image of some GB to be kept."""
 

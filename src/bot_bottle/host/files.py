@@ -32,7 +32,7 @@ def write_file(path: Path, content: str | bytes, *, mode: int = PRIVATE_FILE) ->
 
 
 def write_below(folder: Path, path: str, content: str | bytes, *, mode: int = PRIVATE_FILE) -> None:
-    """Write a file below a folder whose content somebody hostile may have made, and who is not there now: through no link of theirs.
+    """Write a file below a folder whose content somebody hostile made, who is not there now: through no link of theirs.
 
     Each name on the way that is no folder, and what has the file's own name, is replaced; OSError for what cannot be.
     """
