@@ -80,6 +80,7 @@ def shared_plan(
         ),
         stage_dir=stage,
         workspace_dir=place,
+        home_dir=stage / "home",
         guest_workspace="/work/project",
         guest_home="/home/agent",
         prompt_file=stage / "prompt.md",

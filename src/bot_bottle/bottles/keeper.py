@@ -53,7 +53,7 @@ class Keeping:
     io: Streams | TtySize
     status: Status
     detach: bool
-    prepare_workspace: Callable[[], None]
+    prepare_folders: Callable[[], None]
     again: bool = False
     """Whether it ran before: then what was kept of it stays also when this start fails."""
 
@@ -135,7 +135,7 @@ class Keeper:
         bundle = Bundle(keeping.bundle)
         undo.callback(bundle.end)
         bundle.configure(plan, keeping.secrets)
-        keeping.prepare_workspace()
+        keeping.prepare_folders()
         aside = Side(self._write_plan)  # so that nobody waits for it
         try:
             running = undo.enter_context(keeping.backend.launch(plan, bundle))

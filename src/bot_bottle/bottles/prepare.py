@@ -8,6 +8,7 @@ from pathlib import Path
 from bot_bottle.agents.base import CA_VARIABLES, AgentProvider, Installed, Provisioning
 from bot_bottle.agents.supervised import CLIENTS_FILE, SUPERVISE_TOKEN, standing_prompt
 from bot_bottle.backends.base import Backend
+from bot_bottle.bottles.home import home_of
 from bot_bottle.bottles.names import guest_folder
 from bot_bottle.host.files import make_private_folder, write_below, write_file
 from bot_bottle.host.roots import find_roots, merge_roots
@@ -62,6 +63,7 @@ def prepare(
         slug=slug,
         spec=spec,
         stage_dir=stage_dir,
+        home_dir=home_of(spec, stage_dir),
         workspace_dir=spec.workspace.path if spec.workspace.mode == "bind" else stage_dir / "workspace",
         guest_workspace=workspace,
         guest_home=GUEST_HOME,

@@ -222,13 +222,23 @@ def launch(plan: BottlePlan, *, asked: Asked, backend: Backend, bundle: IdleBund
             io=io,
             status=status,
             detach=asked.detach,
-            prepare_workspace=lambda: None if asked.again else fill_workspace(plan),
+            prepare_folders=lambda: fill_folders(plan, again=asked.again),
             again=asked.again,
         )
 
     kept = fork_keeper(keeping, terminal=asked.terminal, stage_dir=plan.stage_dir)
     bundle.channel.close()
     return Started(plan=plan, kept=kept)
+
+
+def fill_folders(plan: BottlePlan, *, again: bool) -> None:
+    """The home that bottles share, where there is one; and the workspace of a bottle that begins."""
+    if plan.spec.home == "kept":
+        from bot_bottle.bottles.home import take_home
+
+        take_home(plan)
+    if not again:
+        fill_workspace(plan)
 
 
 def fill_workspace(plan: BottlePlan) -> None:

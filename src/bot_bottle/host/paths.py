@@ -39,6 +39,11 @@ def cache_dir() -> "Path":
     return _path(_folder("XDG_CACHE_HOME", ".cache"))
 
 
+def data_dir() -> "Path":
+    """What outlives bottles and cannot be made again: the agents' kept homes."""
+    return _path(_folder("XDG_DATA_HOME", ".local/share"))
+
+
 def bottle_dir(slug: str) -> "Path":
     """The stage dir of one bottle."""
     return state_dir() / "bottles" / slug

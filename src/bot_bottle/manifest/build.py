@@ -110,6 +110,7 @@ def _layer(said: Common, label: str, places: dict[str, Place]) -> Layer:
         backend=said.backend,
         workspace=workspace.path if isinstance(workspace, WorkspaceSection) else None,
         mode=workspace.mode if workspace else None,
+        home=said.home,
         args=tuple(said.args) if isinstance(said, Manifest) and said.args is not None else None,
         command=tuple(said.command) if isinstance(said, Manifest) and said.command is not None else None,
         rules=tuple(rule for _, rule in rules),

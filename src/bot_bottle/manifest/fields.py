@@ -21,6 +21,7 @@ from bot_bottle.manifest.spec import (
     BackendName,
     BuildNetwork,
     DlpEngine,
+    HomeKind,
     ImageRuntime,
     OnFind,
     OnFormat,
@@ -438,6 +439,7 @@ BackendChoice = Annotated[
 Mode = Annotated[
     WorkspaceMode, PlainValidator(one_of(WorkspaceMode, among="modes")), WithJsonSchema({"enum": list(AVAILABLE.modes)})
 ]
+Home = Annotated[HomeKind, PlainValidator(one_of(HomeKind)), WithJsonSchema({"enum": list(get_args(HomeKind))})]
 SchemeChoice = Annotated[Scheme, PlainValidator(one_of(Scheme)), WithJsonSchema({"enum": ["https", "http"]})]
 TokenGrantName = Annotated[TokenGrant, PlainValidator(one_of(TokenGrant)), WithJsonSchema({"enum": list(get_args(TokenGrant))})]
 Engine = Annotated[DlpEngine, PlainValidator(one_of(DlpEngine)), WithJsonSchema({"enum": list(get_args(DlpEngine))})]

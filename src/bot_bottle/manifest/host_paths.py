@@ -7,7 +7,7 @@ repository must lead to a place inside it: a link put there cannot hand out the 
 import os
 from pathlib import Path
 
-from bot_bottle.host.paths import cache_dir, config_dir, state_dir
+from bot_bottle.host.paths import cache_dir, config_dir, data_dir, state_dir
 from bot_bottle.host.plain import plain
 from bot_bottle.manifest.find import repository_top
 from bot_bottle.manifest.mistakes import Wrong
@@ -65,7 +65,7 @@ def file_at(base: Path, written: str) -> Path:
 
 def refuse_own_folders(path: Path) -> None:
     """No bottle gets the folders in which its own gates keep keys, policy and trust; nor a folder that holds them."""
-    for own in (state_dir(), config_dir(), cache_dir()):
+    for own in (state_dir(), config_dir(), cache_dir(), data_dir()):
         private = own.resolve()
         if private.is_relative_to(path) or path.is_relative_to(private):
             raise Wrong(

@@ -18,6 +18,7 @@ from bot_bottle.manifest.spec import (
     Egress,
     Git,
     GitUpstream,
+    HomeKind,
     Image,
     ImageRuntime,
     ImageSource,
@@ -98,6 +99,7 @@ class Layer:
     backend: BackendName | None = None
     workspace: Path | None = None
     mode: WorkspaceMode | None = None
+    home: HomeKind | None = None
     prompt: str | None = None
     args: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
@@ -140,6 +142,7 @@ def add(spec: BottleSpec, layer: Layer) -> BottleSpec:
         agent=layer.agent or spec.agent,
         backend=layer.backend or spec.backend,
         workspace=Workspace(path=layer.workspace or spec.workspace.path, mode=layer.mode or spec.workspace.mode),
+        home=layer.home or spec.home,
         prompt=spec.prompt if layer.prompt is None else layer.prompt,
         args=own_line[0],
         command=own_line[1],
@@ -303,6 +306,7 @@ def _decided(layer: Layer) -> dict[str, str]:
         "backend": layer.backend,
         "workspace.path": layer.workspace,
         "workspace.mode": layer.mode,
+        "home": layer.home,
         "prompt": layer.prompt,
         "args": layer.args,
         "command": layer.command,

@@ -23,6 +23,7 @@ from bot_bottle.manifest.fields import (
     Flag,
     GuestPath,
     Header,
+    Home,
     Host,
     HostFile,
     HostFolder,
@@ -362,6 +363,9 @@ class Common(Section):
     """The coding agent. Default: `claude`. `shell` runs a command or a shell; `custom` runs `command`."""
     backend: BackendChoice | None = None
     """What runs the bottle. `auto` (default) takes the first one that works on this machine."""
+    home: Home | None = None
+    """The agent's home. `fresh` (default): made for the bottle, removed with it. `kept`: one for each agent on this machine, for
+    every bottle that says so, one at a time. Sessions, settings and caches stay, and what a bottle leaves for the next one."""
     prompt: Text | None = None
     """A standing instruction, added to the agent's own system prompt. Default: none."""
     prompt_file: HostFile | None = None

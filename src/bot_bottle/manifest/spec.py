@@ -11,6 +11,7 @@ from bot_bottle.record import dataclass, field
 AgentName = Literal["claude", "codex", "gemini", "opencode", "qwen", "copilot", "amp", "aider", "shell", "custom"]
 BackendName = Literal["namespaces", "gvisor", "docker", "smolmachines", "auto", "fake"]
 WorkspaceMode = Literal["bind", "copy", "clone"]
+HomeKind = Literal["fresh", "kept"]
 Scheme = Literal["https", "http"]
 CredentialSlot = Literal["header", "basic", "query", "sigv4"]
 ImageRuntime = Literal["runc", "runsc", "kata"]
@@ -393,6 +394,7 @@ class BottleSpec:
     agent: AgentName
     backend: BackendName
     workspace: Workspace
+    home: HomeKind = "fresh"
     prompt: str = ""
     args: tuple[str, ...] = ()
     command: tuple[str, ...] = ()

@@ -175,6 +175,8 @@ def _choices(policy: BottleSpec, said: Layer) -> Found:
             else "the bottle's branches arrive in the repository"
         )
         yield "workspace.mode", f"{said.mode} instead of {mode}: {reason}"
+    if said.home == "kept" and policy.home != "kept":
+        yield "home", "uses the home that bottles of this agent share, and may leave there what the next one reads"
     if said.workspace and not said.workspace.is_relative_to(policy.workspace.path):
         yield (
             "workspace.path",

@@ -72,6 +72,7 @@ class BottlePlan:
     spec: BottleSpec
     stage_dir: Path
     workspace_dir: Path
+    home_dir: Path
     guest_workspace: str
     guest_home: str
     prompt_file: Path

@@ -50,6 +50,9 @@ def preflight_lines(plan: BottlePlan) -> tuple[Line, ...]:
         ),
         *plan.agent_provision.notes,
     ]
+    if spec.home == "kept":
+        text = f"kept: what a bottle of {spec.agent} leaves there, the next one finds; one at a time"
+        lines.append(Line(label="home", text=text, why=dict(spec.decided_by).get("home", "")))
     if plan.image is not None:
         lines.append(Line(label="image", text=described_image(plan.image), why=dict(spec.decided_by).get("image", "")))
     if spec.prompt:

@@ -105,7 +105,7 @@ def give_files(plan: DockerPlan) -> None:
     """Give the copies to the bottle's user, where that is not who we are. Links are given, not followed."""
     if not plan.owner.gives_files:
         return
-    places = [plan.stage_dir / "home", *([plan.workspace_dir] if plan.spec.workspace.mode != "bind" else [])]
+    places = [plan.home_dir, *([plan.workspace_dir] if plan.spec.workspace.mode != "bind" else [])]
     for place in places:
         for folder, folders, files in os.walk(place):
             for path in (folder, *(os.path.join(folder, name) for name in (*folders, *files))):

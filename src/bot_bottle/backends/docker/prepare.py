@@ -182,7 +182,7 @@ def groups(owner: Owner) -> str:
 
 
 def _of_the_user(shared: BottlePlan, protection: Protection) -> tuple[Bind, ...]:
-    home = Bind(host_path=shared.stage_dir / "home", guest_path=shared.guest_home, writable=True)
+    home = Bind(host_path=shared.home_dir, guest_path=shared.guest_home, writable=True)
     workspace = tuple(mount for mount in protection.mounts if isinstance(mount, Bind))
     assert len(workspace) == len(protection.mounts)
     programs = tuple(bind for mount in shared.agent_provision.mounts for bind in readable(mount))

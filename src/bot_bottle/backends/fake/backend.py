@@ -59,7 +59,7 @@ def made_up(question: dict[str, Any], *, is_hole: bool) -> dict[str, Any]:
 
 def on_host(plan: BottlePlan, guest_path: str) -> str:
     """The host's folder for a guest path; paths of neither workspace nor home stay as they are. Pure."""
-    for guest, host in ((plan.guest_workspace, plan.workspace_dir), (plan.guest_home, plan.stage_dir / "home")):
+    for guest, host in ((plan.guest_workspace, plan.workspace_dir), (plan.guest_home, plan.home_dir)):
         if Path(guest_path).is_relative_to(guest):
             return str(host / Path(guest_path).relative_to(guest))
     return guest_path

@@ -49,7 +49,7 @@ def mounts_of(
         Link(target="/run", guest_path="/var/run"),
         Bind(host_path=own, guest_path=OWN),
         *(bind(mount) for mount in plan.agent_provision.mounts),
-        Bind(host_path=plan.stage_dir / "home", guest_path=plan.guest_home, writable=True),
+        Bind(host_path=plan.home_dir, guest_path=plan.guest_home, writable=True),
         *workspace,
         *(bind(mount) for mount in plan.spec.mounts),
     )

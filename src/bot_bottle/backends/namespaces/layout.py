@@ -65,7 +65,7 @@ def mounts_of(
         Bind(host_path=plan.prompt_file, guest_path="/run/bot-bottle/prompt.md"),
         *(bind(mount) for mount in plan.agent_provision.mounts),
         Closed(guest_path="/run/bot-bottle"),
-        Bind(host_path=plan.stage_dir / "home", guest_path=plan.guest_home, writable=True),
+        Bind(host_path=plan.home_dir, guest_path=plan.guest_home, writable=True),
         *workspace,
         *(bind(mount) for mount in plan.spec.mounts),
         Closed(guest_path="/"),

@@ -107,7 +107,7 @@ def give(plan: SmolmachinesBottlePlan) -> None:
 
 def give_files(plan: SmolmachinesBottlePlan) -> None:
     """Give the copies to the bottle's user. Links are given, not followed."""
-    places = [plan.stage_dir / "home", *([plan.workspace_dir] if plan.spec.workspace.mode != "bind" else [])]
+    places = [plan.home_dir, *([plan.workspace_dir] if plan.spec.workspace.mode != "bind" else [])]
     for place in places:
         for folder, folders, files in os.walk(place):
             for path in (folder, *(os.path.join(folder, name) for name in (*folders, *files))):

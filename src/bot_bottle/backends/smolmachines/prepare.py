@@ -180,7 +180,7 @@ def write_given(given: Path, shared: BottlePlan, user: User) -> None:
 
 
 def _binds(shared: BottlePlan, *, given: Path, told: Path) -> tuple[Bind, ...]:
-    home = Bind(host_path=shared.stage_dir / "home", guest_path=shared.guest_home, writable=True)
+    home = Bind(host_path=shared.home_dir, guest_path=shared.guest_home, writable=True)
     own = (Bind(host_path=given, guest_path=GIVEN), Bind(host_path=told, guest_path=TOLD, writable=True))
     workspace = Bind(host_path=shared.workspace_dir, guest_path=shared.guest_workspace, writable=True)
     named = (*shared.agent_provision.mounts, *shared.spec.mounts)
