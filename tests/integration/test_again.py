@@ -43,6 +43,8 @@ def test_a_stopped_bottle_goes_on_in_its_own_home_and_workspace(shop: Shop) -> N
     shop.bot_bottle("stop", "b1", "-t", "1")
     assert shop.bot_bottle("land", "b1").returncode == 0
     assert (shop.project / "made").read_text() == "made\n"
+    assert shop.bot_bottle("start", "-d", "-q", "b1").returncode == 0, "what was landed is still the bottle's"
+    shop.bot_bottle("stop", "b1", "-t", "1")
     verified = shop.bot_bottle("audit", "verify", "b1")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert shop.bot_bottle("rm", "-f", "b1").returncode == 0

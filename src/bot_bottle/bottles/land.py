@@ -126,7 +126,8 @@ def land(slug: str, *, named: Sequence[str] = ()) -> Landing:
     for change in wanted:
         land_file(change, origin, copy)
     if not is_kept(slug):
-        tidy(paths.bottle_dir(slug), origin=origin, mode=status.mode)  # what is landed in full is not kept twice
+        # what is landed in full is not kept twice, except by a bottle that may go on
+        tidy(paths.bottle_dir(slug), origin=origin, mode=status.mode, keeps=status.state == "stopped")
     return Landing(landed=tuple(wanted), left_out=tuple(left_out))
 
 

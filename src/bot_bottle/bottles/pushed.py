@@ -80,7 +80,7 @@ def land(status: Status, *, named: Sequence[str], how: How) -> LandedBranches:
         land_file(change, repository.path, clone)
     rest = tuple((change, "it was not pushed") for path, change in left.items() if path not in named)
     if not rest and not is_kept(status.slug):
-        tidy(stage_dir, origin=repository.path, mode=status.mode)
+        tidy(stage_dir, origin=repository.path, mode=status.mode, keeps=status.state == "stopped")
     return LandedBranches(taken=taken, files=Landing(landed=tuple(files), left_out=rest))
 
 

@@ -6,8 +6,8 @@ import sys
 import click
 
 from bot_bottle.backends.base import TtySize
-from bot_bottle.bottles.resume import start_again
 from bot_bottle.bottles.attach import terminal_size
+from bot_bottle.bottles.resume import start_again
 from bot_bottle.cli.run import follow, show_preflight
 from bot_bottle.cli.say import make_say
 
