@@ -30,6 +30,7 @@ class Manifest:
         command: Sequence[str] | None = None,
         backend: str | None = None,
         workspace: Section | None = None,
+        home: str | None = None,
         prompt: str | None = None,
         prompt_file: str | Path | None = None,
         egress: Section | None = None,
