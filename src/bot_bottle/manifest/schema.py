@@ -13,7 +13,7 @@ from bot_bottle.manifest.section import Section
 Json = Any  # Any: JSON
 
 ORDER = (
-    "version", "agent", "backend", "workspace", "prompt", "prompt_file", "args", "command", "egress", "credentials",
+    "version", "agent", "backend", "workspace", "home", "prompt", "prompt_file", "args", "command", "egress", "credentials",
     "limits", "env", "mounts", "budget", "dlp", "supervise", "image", "services", "git",
 )  # fmt: skip
 """The order in which people meet the fields; the models group them by what they share."""
