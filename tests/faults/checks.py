@@ -141,8 +141,8 @@ def reported(world: World, slug: str) -> str:
     """What the operator can read of this bottle's pushes."""
     words = world.bot_bottle("pushes", "ls", "--all", "--json", slug)
     assert words.returncode == 0, words.stderr.decode()
-    events = world.shop.bottles() / slug / "events.jsonl"
-    lines = events.read_text().splitlines() if events.exists() else []
+    logs = sorted((world.shop.bottles().parent / "audit").glob(f"{slug}.*.jsonl"))  # what was decided after the end has its own
+    lines = [line for log in logs for line in log.read_text().splitlines()]
     return str(words.stdout.decode()) + "\n".join(line for line in lines if re.search(r'"event": ?"(push|settled|review)"', line))
 
 

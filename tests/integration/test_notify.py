@@ -95,7 +95,7 @@ def test_desktop_command_and_webhook_are_all_told_and_signed(shop: Shop, receive
     assert "telling asks" in shown
     assert "send GET / to plain.example.com" in shown
     assert len(posted) == 1, "once, however long it waits"
-    kept = (shop.bottles() / "telling" / "keeper.jsonl").read_text()
+    kept = (shop.bottles() / "telling" / "events.jsonl").read_text()
     assert "notification-failed" not in kept
 
 

@@ -66,7 +66,7 @@ def load_or_make(keyring: Keyring) -> Key:
         if held is None:
             raise BottleError(
                 "The audit key is not in the keyring any more.",
-                next="Put it back, or make a new one with `bot-bottle audit key --new`.",
+                next=f"Put it back, or remove {folder() / 'in-keyring'}: then a new one is made in a file.",
             )
         return _from_pem(held, "the keyring")
     return _make(place)
