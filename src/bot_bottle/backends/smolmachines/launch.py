@@ -227,7 +227,7 @@ def stop(plan: SmolmachinesBottlePlan, *, run: Run) -> Finished:
 def remove(plan: SmolmachinesBottlePlan, *, run: Run, hosts: Sequence[Host] = ()) -> None:
     """The machine and all that it wrote. BottleError when that cannot be made sure of.
 
-    The engine asks what is inside to end, but may keep a machine that does not. Then its process is killed, and it asked anew.
+    The engine asks what is inside to end, but keeps a machine that does not. Then its process is killed, and it is told again.
     """
     argv, env = machine_words(plan, "delete", "-f"), dict(plan.engine.env)
     try:

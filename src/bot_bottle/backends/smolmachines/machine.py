@@ -155,6 +155,7 @@ class Machine(RunningBottle):
         self._keeper = keeper
         self._run = run
         self._number = 0
+        self._is_leaving = False
         self._signals: list[Process] = []
         self._children: list[Process] = []
 
@@ -225,7 +226,7 @@ class Machine(RunningBottle):
     def code_of(self, number: int, ended: int | None) -> int:
         """The exit code of a command whose engine process ended. Called from the child's thread."""
         told = self.plan.told / str(number)
-        code = code_of(ended or 0, read_report(told), is_alive=self._process.poll() is None)
+        code = code_of(ended or 0, read_report(told), is_alive=self.is_alive() and not self._is_leaving)
         for left in (told, told.with_suffix(".began"), self.plan.given / "commands" / f"{number}.json"):
             with contextlib.suppress(OSError):
                 left.unlink()
@@ -237,7 +238,8 @@ class Machine(RunningBottle):
         self._process.let_go()
 
     def close(self) -> None:
-        """The machine is being taken down: end what still speaks to it."""
+        """The machine is being taken down: end what still speaks to it. What has not told its code by then was killed."""
+        self._is_leaving = True
         for process in (*self._signals, *self._children):
             process.end(grace_s=0.0)
 
