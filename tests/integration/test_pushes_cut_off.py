@@ -19,10 +19,11 @@ pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewra
 SLUG = "cut-off"
 
 
-def hook(repository: Path, text: str) -> None:
-    """What the upstream runs once it has taken a push."""
-    path = repository / ".git/hooks/post-receive"
-    path.write_text(text)
+def hook(repository: Path, waits: Path) -> None:
+    """The upstream waits once it has a push, and before it says so to whoever pushed (githooks(5), reference-transaction)."""
+    os.mkfifo(waits)
+    path = repository / ".git/hooks/reference-transaction"
+    path.write_text(f'#!/bin/sh\n[ "$1" != committed ] || read line < {waits}\n')
     path.chmod(0o755)
 
 
@@ -43,8 +44,7 @@ def pushing(folder: Path) -> list[int]:
 def test_a_push_that_is_killed_when_the_upstream_has_it_is_accepted_all_the_same(tmp_path: Path) -> None:
     upstream = operator_repository(tmp_path / "upstream")
     waits = tmp_path / "waits"
-    os.mkfifo(waits)
-    hook(upstream, f"#!/bin/sh\nread line < {waits}\n")
+    hook(upstream, waits)
     with gated(tmp_path / "gate", (GitUpstream(where="test", path=upstream),)) as gate:
         work = gate.clone(gate.url("upstream"))
         made = commit(work, {"a.txt": "1\n"})
@@ -71,24 +71,15 @@ def test_a_push_that_is_killed_when_the_upstream_has_it_is_accepted_all_the_same
 
 @pytest.fixture
 def cut_off(shop: Shop) -> str:
-    """A bottle whose gates and keeper were killed while the upstream had just taken a push; the commit."""
+    """A bottle whose push the upstream has, its journal as a gate leaves it that is killed before it hears so; the commit."""
     operator_repository(shop.project)
-    waits = shop.home / "waits"
-    os.mkfifo(waits)
-    hook(shop.project, f"#!/bin/sh\nread line < {waits}\n")
-    script = "git commit -q --allow-empty -m more; git push -q origin HEAD"
-    identity = "git config user.name A; git config user.email a@example.com"
-    words = ("run", "-q", "-d", "--name", SLUG, "--mode", "clone", "shell", "--", "sh", "-c", f"{identity}; {script}")
-    assert shop.bot_bottle(*words).returncode == 0
-    ref = f"refs/heads/bottle/{SLUG}/main"
-    deadline = time.monotonic() + 30
-    while not (commit := head(shop.project, ref)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    keeper = json.loads((shop.bottles() / SLUG / "status.json").read_text())["keeper_pid"]
-    os.kill(keeper, signal.SIGKILL)
-    assert shop.bot_bottle("ls").returncode == 0
-    return commit
+    script = "git -c user.name=A -c user.email=a@example.com commit -q --allow-empty -m more; git push -q origin HEAD"
+    assert shop.bot_bottle("run", "-q", "--name", SLUG, "--mode", "clone", "shell", "--", "sh", "-c", script).returncode == 0
+    journal = shop.bottles() / SLUG / "git/project.journal"
+    begun, ended = journal.read_text().splitlines()
+    assert json.loads(ended)["outcome"] == "taken"
+    journal.write_text(f"{begun}\n")
+    return head(shop.project, f"refs/heads/bottle/{SLUG}/main")
 
 
 def test_a_push_that_its_bottle_did_not_outlive_is_listed_and_settled(shop: Shop, cut_off: str) -> None:
