@@ -169,7 +169,7 @@ def test_a_bottle_outlives_its_program_and_is_found_again(shop: Shop) -> None:
         found.wait(timeout_s=0.1)
     found.stop()
     found.stop()
-    assert (found.status().state, bot_bottle.running()) == ("ended", ())
+    assert (found.status().state, bot_bottle.running()) == ("stopped", ())
     found.remove()
 
 

@@ -94,6 +94,8 @@ class RelayedChild(PortalChild):
 class PortalBottle(RunningBottle):
     """A bottle seen through its portal. `alive` is a descriptor that becomes readable when its process ends (a pidfd).
 
+    `before_start` returns when commands may start in it: the probe, which comes before any, does not wait for that.
+
     With `relays_terminals` its kernel is another one: what is made inside, a terminal for instance, cannot be handed out.
     """
 
@@ -105,6 +107,7 @@ class PortalBottle(RunningBottle):
         process: "Watched",
         alive: int,
         breach: Callable[[], str | None] = lambda: None,
+        before_start: Callable[[], None] = lambda: None,
         relays_terminals: bool = False,
     ) -> None:
         self.plan = plan
@@ -112,10 +115,12 @@ class PortalBottle(RunningBottle):
         self._process = process
         self._alive = alive
         self._breach = breach
+        self._before_start = before_start
         self._relays_terminals = relays_terminals
 
     def start(self, command: GuestCommand, io: Streams | TtySize) -> Child:
         """Ask the portal, wait for its answer, check what came with it."""
+        self._before_start()
         if isinstance(io, TtySize) and self._relays_terminals:
             return self._start_relayed(command, io)
         message = start_message(command)

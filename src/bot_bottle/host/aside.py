@@ -19,6 +19,10 @@ class Side:
         except BaseException as failure:  # noqa: BLE001  # handed to `finish`, which raises it
             self._failure = failure
 
+    def wait(self) -> None:
+        """Return once the work is done, whatever came of it."""
+        self._thread.join()
+
     def finish(self) -> None:
         """Return once the work is done; raises its exception."""
         self._thread.join()

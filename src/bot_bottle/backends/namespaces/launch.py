@@ -46,13 +46,11 @@ def launch(plan: NamespacesPlan, link: BundleLink) -> Iterator[RunningBottle]:
         first = _first_process(plan, process, info)
         if plan.limits.cores:
             os.sched_setaffinity(first, plan.limits.cores)  # from outside: inside, the filter refuses this call
-        joining = Side(lambda: join_groups((process.pid, first)))  # the kernel takes 20 ms for it, which the portal needs anyway
-        try:
-            _begin(plan, control, process, link)
-        finally:
-            joining.finish()
+        joining = Side(lambda: join_groups((process.pid, first)))  # the kernel takes 20 ms for it, which the proof needs anyway
+        undo.callback(joining.wait)
+        _begin(plan, control, process, link)
         watch = Watch(limits=plan.limits, first=first)
-        yield PortalBottle(plan, control=control, process=process, alive=alive, breach=watch.breach)
+        yield PortalBottle(plan, control=control, process=process, alive=alive, breach=watch.breach, before_start=joining.finish)
 
 
 def _start(plan: NamespacesPlan, *, control: int, info: int) -> Process:

@@ -6,7 +6,7 @@ kept to the elliptic-curve part of `cryptography` (a third of the time that its 
 
 import os
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta
+from time import time
 from typing import TYPE_CHECKING
 
 from bot_bottle.gates.egress import der
@@ -15,11 +15,11 @@ from bot_bottle.record import dataclass
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-AUTHORITY_LIFE = timedelta(days=90)
+AUTHORITY_LIFE_S = 90 * 86_400.0
 """Outlives any one run of an agent; short enough that a certificate left behind is soon worth nothing."""
 
-LEAF_LIFE = timedelta(days=7)
-CLOCK_SKEW = timedelta(days=1)
+LEAF_LIFE_S = 7 * 86_400.0
+CLOCK_SKEW_S = 86_400.0
 """How far a guest's clock may be behind the host's: microVMs start with the clock of their snapshot."""
 
 COMMON_NAME_LIMIT = 64
@@ -40,7 +40,7 @@ class Pair:
 class Authority:
     """A CA with a P-256 key and path length 0, made here and now. One leaf key serves every host: all live and die with it."""
 
-    def __init__(self, slug: str, *, now: datetime | None = None) -> None:
+    def __init__(self, slug: str, *, now: float | None = None) -> None:
         from cryptography.hazmat.primitives.asymmetric import ec
 
         self._name = der.name([(der.ORGANIZATION, "bot-bottle"), (der.COMMON_NAME, f"bot-bottle {slug}"[:COMMON_NAME_LIMIT])])
@@ -49,31 +49,31 @@ class Authority:
         leaf_key = ec.generate_private_key(ec.SECP256R1())
         self._leaf_point = _point(leaf_key)
         self._leaf_key_pem = _pem("PRIVATE KEY", der.private_key(leaf_key.private_numbers().private_value, self._leaf_point))
-        self.certificate = self._certify(now or datetime.now(UTC))
+        self.certificate = self._certify(time() if now is None else now)
         """The CA's own certificate, PEM."""
 
-    def _certify(self, moment: datetime) -> str:
+    def _certify(self, moment: float) -> str:
         certificate = der.Certificate(
             serial=_serial(),
             issuer=self._name,
             subject=self._name,
-            not_before=moment - CLOCK_SKEW,
-            not_after=moment + AUTHORITY_LIFE,
+            not_before=moment - CLOCK_SKEW_S,
+            not_after=moment + AUTHORITY_LIFE_S,
             public_point=self._point,
             extensions=der.authority_extensions(self._point),
         )
         return _pem("CERTIFICATE", _sign(certificate, self._key))
 
-    def leaf(self, host: str, *, now: datetime | None = None) -> Pair:
+    def leaf(self, host: str, *, now: float | None = None) -> Pair:
         """A server certificate for one canonical host name or address literal, and its key."""
-        moment = now or datetime.now(UTC)
+        moment = time() if now is None else now
         named = len(host) <= COMMON_NAME_LIMIT
         certificate = der.Certificate(
             serial=_serial(),
             issuer=self._name,
             subject=der.name([(der.COMMON_NAME, host)] if named else []),
-            not_before=moment - CLOCK_SKEW,
-            not_after=moment + LEAF_LIFE,
+            not_before=moment - CLOCK_SKEW_S,
+            not_after=moment + LEAF_LIFE_S,
             public_point=self._leaf_point,
             extensions=der.leaf_extensions(host, self._leaf_point, issuer_point=self._point, named=named),
         )

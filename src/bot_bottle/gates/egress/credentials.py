@@ -14,7 +14,6 @@ from bot_bottle.errors import Refused
 from bot_bottle.gates.egress.covers import Request
 from bot_bottle.gates.egress.paths import readings, without_keys
 from bot_bottle.gates.egress.rules import host_matches
-from bot_bottle.gates.egress.sigv4 import Call, read_key, sign
 from bot_bottle.manifest.globs import compile_glob
 from bot_bottle.manifest.spec import Credential, Target
 from bot_bottle.record import dataclass, field
@@ -119,9 +118,11 @@ def apply(
             kept = [(other, held) for other, held in kept if _folded(other) != _folded(name)]
             kept.append((name, text))
         used[one.credential] = (value,)
-    call = Call(method=request.method, authority=authority, path=request.path, raw_query=raw_query, has_body=has_body)
     for one in bound:
         if one.target.slot == "sigv4":  # last: it signs what the others set
+            from bot_bottle.gates.egress.sigv4 import Call, read_key, sign
+
+            call = Call(method=request.method, authority=authority, path=request.path, raw_query=raw_query, has_body=has_body)
             key = read_key(_present(one, values))
             written = [*kept, *(pair for pair in headers if _folded(pair[0]) == "authorization")]
             kept = list(sign(call, written, key=key, service=one.target.name, region=one.target.format, at=at))

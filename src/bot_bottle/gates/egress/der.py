@@ -4,8 +4,8 @@ Written here because the start path cannot afford a general X.509 library: impor
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from ipaddress import ip_address
+from time import gmtime, strftime
 
 from bot_bottle.record import dataclass
 
@@ -34,13 +34,13 @@ COORDINATE = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Certificate:
-    """What one certificate says. `public_point` is the uncompressed P-256 point, 65 bytes; extensions are DER."""
+    """What one certificate says: times in seconds since 1970, a P-256 point (65 bytes, uncompressed), extensions in DER."""
 
     serial: int
     issuer: bytes
     subject: bytes
-    not_before: datetime
-    not_after: datetime
+    not_before: float
+    not_after: float
     public_point: bytes
     extensions: tuple[bytes, ...]
 
@@ -75,12 +75,12 @@ def bits(value: bytes) -> bytes:
     return tlv(0x03, b"\x00", value)
 
 
-def time(moment: datetime) -> bytes:
-    """UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280, 4.1.2.5)."""
-    utc = moment.astimezone(UTC)
-    if utc.year < 2050:
-        return tlv(0x17, utc.strftime("%y%m%d%H%M%SZ").encode())
-    return tlv(0x18, utc.strftime("%Y%m%d%H%M%SZ").encode())
+def time(moment: float) -> bytes:
+    """UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280, 4.1.2.5), of seconds since 1970."""
+    utc = gmtime(moment)
+    if utc.tm_year < 2050:
+        return tlv(0x17, strftime("%y%m%d%H%M%SZ", utc).encode())
+    return tlv(0x18, strftime("%Y%m%d%H%M%SZ", utc).encode())
 
 
 def name(attributes: Sequence[tuple[bytes, str]]) -> bytes:

@@ -27,19 +27,20 @@ from bot_bottle.gates.egress.framing import (
 from bot_bottle.gates.egress.plain_answer import PlainAnswer
 from bot_bottle.gates.egress.rules import Allowed, Policy, Request, Verdict, decide
 from bot_bottle.gates.egress.stream import Stream
-from bot_bottle.record import dataclass
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Idempotent methods (RFC 9110, 9.2.2): sent again when a kept connection turns out to be closed."""
 
 
-@dataclass(kw_only=True, slots=True)
 class Traffic:
     """What an exchange moved, for its event. Status 0: no response came."""
 
-    status: int = 0
-    bytes_out: int = 0
-    bytes_in: int = 0
+    __slots__ = ("bytes_in", "bytes_out", "status")
+
+    def __init__(self, *, status: int = 0, bytes_out: int = 0, bytes_in: int = 0) -> None:
+        self.status = status
+        self.bytes_out = bytes_out
+        self.bytes_in = bytes_in
 
 
 class Asked(NamedTuple):

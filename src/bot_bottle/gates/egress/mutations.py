@@ -1,9 +1,10 @@
 """Which requests are judged by their whole body: GraphQL to a forge, and what a rule says of GraphQL and of MCP."""
 
+from collections.abc import Sequence
+
 from bot_bottle.gates.base import Inspection, Outbound, Stopped
 from bot_bottle.gates.egress.asking import Put
 from bot_bottle.gates.egress.gitways import ADVICE, is_graphql
-from bot_bottle.gates.egress.graphql import outside, unsafe
 from bot_bottle.gates.egress.mcp import not_allowed
 from bot_bottle.gates.egress.paths import readings
 from bot_bottle.gates.egress.whole import Judge, Kind, WholeRequest
@@ -27,7 +28,7 @@ def watched(outbound: Outbound, asked: Put, rule: Rule, inner: Inspection | None
         judges.append(changes_a_repository)
     if rule.graphql:
         kind = Kind(called="A GraphQL request", rule=rule.where)
-        judges.append(lambda body: outside(body, rule.graphql))
+        judges.append(lambda body: _outside(body, rule.graphql))
     if rule.mcp:
         kind = Kind(called="A message to an MCP server", rule=rule.where)
         judges.append(lambda body: not_allowed(body, rule.mcp))
@@ -43,8 +44,16 @@ def _check_form(asked: Put, rule: Rule) -> None:
         raise Stopped(f"{rule.where} allows {what} in the body of a POST only.", rule=rule.where)
 
 
+def _outside(body: bytes, allowed: Sequence[str]) -> str:
+    from bot_bottle.gates.egress.graphql import outside
+
+    return outside(body, allowed)
+
+
 def changes_a_repository(body: bytes) -> str:
     """Why a GraphQL request would go round the git gate, or nothing."""
+    from bot_bottle.gates.egress.graphql import unsafe
+
     name = unsafe(body)
     if not name:
         return ""

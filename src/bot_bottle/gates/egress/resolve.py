@@ -5,11 +5,14 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from bot_bottle.errors import Refused
 from bot_bottle.gates.addresses import Network, check
 from bot_bottle.gates.egress.names import is_address
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 """The addresses of a name, A and AAAA, in the order to try. OSError when it has none."""
@@ -78,6 +81,8 @@ class Resolver:
 
     async def _ask(self, host: str) -> Sequence[str]:
         if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolve")
         return await asyncio.get_running_loop().run_in_executor(self._threads, _getaddrinfo, host)
 

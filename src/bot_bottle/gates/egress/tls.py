@@ -5,17 +5,16 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
-from bot_bottle.gates.egress.authority import LEAF_LIFE, Authority
+from bot_bottle.gates.egress.authority import LEAF_LIFE_S, Authority
 from bot_bottle.host.roots import find_roots
 
 CONTEXT_LIMIT = 256
 """Hosts whose certificates are kept; an agent that visits more pays a new signature (0.2 ms) each time."""
 
 
-RENEW_S = LEAF_LIFE.total_seconds() / 2
+RENEW_S = LEAF_LIFE_S / 2
 """A certificate is shown for half of its life at most: bottles run for weeks, machines sleep, and a clock may be set back."""
 
 
@@ -33,14 +32,14 @@ class Certificates:
         now = self._clock()
         made, context = self._contexts.get(host, (0.0, None))
         if context is None or not made <= now < made + RENEW_S:
-            context = self._make(host, datetime.fromtimestamp(now, UTC))
+            context = self._make(host, now)
             self._contexts[host] = now, context
             if len(self._contexts) > CONTEXT_LIMIT:
                 self._contexts.popitem(last=False)
         self._contexts.move_to_end(host)
         return context
 
-    def _make(self, host: str, now: datetime) -> ssl.SSLContext:
+    def _make(self, host: str, now: float) -> ssl.SSLContext:
         pair = self._authority.leaf(host, now=now)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,7 +1,7 @@
 """The bottle's CA and its leaves, read by three other implementations; no key readable by others is used."""
 
 import ssl
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bot_bottle.errors import CannotRunHere
 from bot_bottle.gates.egress import der
-from bot_bottle.gates.egress.authority import AUTHORITY_LIFE, Authority
+from bot_bottle.gates.egress.authority import AUTHORITY_LIFE_S, Authority
 from bot_bottle.host.roots import find_roots, merge_roots
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -25,7 +25,7 @@ HOSTS = ("api.example.com", "localhost", "192.0.2.1", "2001:db8::1", "x" * 63 + 
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:
-    return Authority("calm-otter", now=NOW)
+    return Authority("calm-otter", now=NOW.timestamp())
 
 
 def test_the_authority_may_sign_leaves_and_nothing_else(authority: Authority) -> None:
@@ -38,7 +38,7 @@ def test_the_authority_may_sign_leaves_and_nothing_else(authority: Authority) ->
     assert usage.value.key_cert_sign
     assert not usage.value.digital_signature
     assert certificate.subject.rfc4514_string() == "CN=bot-bottle calm-otter,O=bot-bottle"
-    assert certificate.not_valid_after_utc == NOW + AUTHORITY_LIFE
+    assert certificate.not_valid_after_utc == NOW + timedelta(seconds=AUTHORITY_LIFE_S)
     assert 0 < certificate.serial_number < 1 << 159
     certificate.verify_directly_issued_by(certificate)
 
@@ -58,7 +58,7 @@ def test_two_authorities_have_nothing_in_common() -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_leaf_verifies_for_its_host_alone(authority: Authority, host: str) -> None:
-    leaf = x509.load_pem_x509_certificate(authority.leaf(host, now=NOW).certificate.encode())
+    leaf = x509.load_pem_x509_certificate(authority.leaf(host, now=NOW.timestamp()).certificate.encode())
     store = Store([x509.load_pem_x509_certificate(authority.certificate.encode())])
     try:
         name: x509.DNSName | x509.IPAddress = x509.IPAddress(ip_address(host))
@@ -141,5 +141,5 @@ def test_a_length_takes_as_few_bytes_as_it_can(size: int, head: str) -> None:
 
 
 def test_years_from_2050_are_written_with_four_digits() -> None:
-    assert der.time(datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)) == b"\x17\x0d491231235959Z"
-    assert der.time(datetime(2050, 1, 1, tzinfo=UTC)) == b"\x18\x0f20500101000000Z"
+    assert der.time(datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()) == b"\x17\x0d491231235959Z"
+    assert der.time(datetime(2050, 1, 1, tzinfo=UTC).timestamp()) == b"\x18\x0f20500101000000Z"
