@@ -98,7 +98,7 @@ def test_a_start_that_fails_loses_nothing(shop: Shop) -> None:
     (shop.project / "bottle.yaml").write_text("mounts: [{path: /nowhere, to: /opt/nowhere}]\n")
     assert shop.bot_bottle("start", "-d", "b8").returncode != 0
     (shop.project / "bottle.yaml").write_text("{}\n")
-    failed = shop.bot_bottle("start", "-d", "b8", PATH="/usr/local/sbin")  # no bubblewrap, no runsc there
+    failed = shop.bot_bottle("start", "-d", "b8", PATH="/usr/local/sbin", BOT_BOTTLE_RUNSC="/nowhere")
     assert failed.returncode != 0
     assert (shop.bottles() / "b8/workspace/work").read_text() == "work\n"
     assert shop.bot_bottle("start", "-d", "b8").returncode == 0

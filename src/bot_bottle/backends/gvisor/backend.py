@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot_bottle.backends.base import Backend, BundleLink, RunningBottle, Unusable, Usable
 from bot_bottle.backends.groups import remove_groups
-from bot_bottle.backends.gvisor.launch import GROUPS, launch
+from bot_bottle.backends.gvisor.launch import GROUPS, forget, launch
 from bot_bottle.backends.gvisor.plan import GvisorPlan
 from bot_bottle.backends.gvisor.prepare import prepare
 from bot_bottle.backends.gvisor.survey import survey
@@ -43,8 +43,9 @@ class Gvisor(Backend):
         return prepare(shared)
 
     def clean(self, stage_dir: Path) -> None:
-        """A runsc that outlived its keeper, placeholders in the operator's workspace, and control groups."""
+        """A runsc that outlived its keeper and what it noted, placeholders in the operator's workspace, and control groups."""
         end_those("runsc", with_word=f"--root={stage_dir}/backend/state")
+        forget(stage_dir / "backend")
         remove_left(stage_dir)
         remove_groups(stage_dir / "backend" / GROUPS)
 

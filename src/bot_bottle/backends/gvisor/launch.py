@@ -36,7 +36,7 @@ def launch(plan: GvisorPlan, link: BundleLink) -> Iterator[RunningBottle]:
     with contextlib.ExitStack() as undo:
         undo.enter_context(placed(plan.placeholders, stage_dir=plan.stage_dir))
         join_groups = undo.enter_context(in_groups(plan.limits.cgroup, journal=plan.folder / GROUPS))
-        undo.callback(_forget, plan)
+        undo.callback(forget, plan.folder)
         listeners = undo.enter_context(gate_sockets(plan))
         _write_bundle(plan)
         control, theirs = socket.socketpair()
@@ -148,7 +148,7 @@ def _end(process: Process, control: socket.socket) -> None:
         process.end(grace_s=0.0)
 
 
-def _forget(plan: GvisorPlan) -> None:
-    """What runsc notes about a bottle, and what the bottle changed in its image."""
+def forget(folder: Path) -> None:
+    """Remove what runsc notes about a bottle, and changed in its image: it would not start the bottle again."""
     for name in ("state", "bundle", "overlay"):
-        shutil.rmtree(plan.folder / name, ignore_errors=True)
+        shutil.rmtree(folder / name, ignore_errors=True)
