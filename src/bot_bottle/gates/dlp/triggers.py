@@ -20,7 +20,7 @@ TRIGGERS: dict[str, Pattern] = {
     "utf-16": Pattern(r"(?:[\x20-\x7e]\x00){8}|(?:\x00[\x20-\x7e]){8}"),
     "spaced": Pattern(r"(?:[A-Za-z0-9]{1,3}[ :,._-]{1,2}){12}", group=1),
     "backwards": Pattern(
-        r"(?:^|[^%0-9a-fA-F])[0-9a-fA-F]{0,6}(?:[0-9a-fA-F]{2}(?:%|x\\|00u\\)[A-Za-z0-9]{0,4}){2}", ("%", "\\"), group=2
+        r"(?:^|[^%0-9a-fA-F])[0-9a-fA-F]{0,6}(?:[0-9a-fA-F]{2}(?:%|x\\|00u\\)[A-Za-z0-9]{0,5}){2}", ("%", "\\"), group=2
     ),
     "hex-list": Pattern(r"(?:0x[0-9a-fA-F]{2}[ ,;]{0,2}){8}", ("0x",)),
     "zero-width": Pattern(

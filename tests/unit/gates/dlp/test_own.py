@@ -128,6 +128,15 @@ def test_text_without_the_secret_has_no_finding(engine: str) -> None:
     assert [found(other, engine=engine) for other in others] == [[], [], [], []]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_escapes_that_are_percent_encoded_and_reversed_are_found(engine: str) -> None:
+    chain = ["unicode escapes", "percent where needed", "backwards"]
+    text = SECRET
+    for name in chain:
+        text = ENCODINGS[name](text)
+    assert found(around(chain, b"k=", text, b"\n"), engine=engine), text
+
+
 names = st.sampled_from(sorted(ENCODINGS))
 
 
