@@ -117,23 +117,11 @@ def test_a_keeper_that_is_killed_leaves_a_log_without_an_end_up_to_its_last_even
 
 def test_a_killed_bundle_ends_its_bottle_and_the_log_says_so(shop: Shop) -> None:
     with detached(shop):
-        os.kill(bundle_of(shop), signal.SIGKILL)
+        process, _began = json.loads((shop.bottles() / "one/bundle.pid").read_text())
+        os.kill(process, signal.SIGKILL)
         wait_for(lambda: verify(shop, "one")[1][0]["state"] == "whole")
     (path,) = logs(shop)
     assert "its gates ended" in events(path)[-2]["why"]
-
-
-def bundle_of(shop: Shop) -> int:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes()
-                holds = {os.readlink(one) for one in (entry / "fd").iterdir()}
-            except OSError:
-                continue
-            if b"gates.bundle" in words and any(str(shop.home) in one for one in holds):
-                return int(entry.name)
-    raise AssertionError("there is no bundle")
 
 
 @pytest.mark.parametrize("how", ["edit", "truncate", "forge"])

@@ -106,7 +106,10 @@ def fill(channel: socket.socket) -> int:
 
 
 def descriptors(process: "subprocess.Popen[bytes]") -> int:
-    return len(os.listdir(f"/proc/{process.pid}/fd"))
+    try:
+        return len(os.listdir(f"/proc/{process.pid}/fd"))
+    except PermissionError:
+        pytest.skip("the forwarder hides its descriptors from its own user; root sees them")
 
 
 def test_bytes_pass_both_ways(gate: Gate) -> None:
