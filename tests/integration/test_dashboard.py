@@ -146,6 +146,21 @@ def test_one_key_approves_exactly_what_is_shown() -> None:
     assert door.done == [("approve", "claude-shop/1-abcd", {"narrow": {}} | said) for said in scopes]
 
 
+def test_an_answer_is_carried_out_though_its_screen_is_gone_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    door, deeds = full(), []
+    monkeypatch.setattr(Dashboard, "act", lambda _app, deed, _done: deeds.append(deed))
+
+    async def script(pilot: Pilot[None], app: Dashboard) -> None:
+        await open_ask(pilot, app)
+        await pilot.press("y")
+        await settled(pilot, app)
+        assert isinstance(app.screen, Overview)
+        await asyncio.get_running_loop().run_in_executor(None, deeds[0], door)
+
+    play(door, script)
+    assert [name for name, *_ in door.done] == ["approve"]
+
+
 def test_an_ask_is_shown_whole() -> None:
     async def script(pilot: Pilot[None], app: Dashboard) -> None:
         await open_ask(pilot, app)

@@ -76,10 +76,10 @@ class Dashboard(App[None]):
                 screen.draw(snapshot)
 
     @work(thread=True, exit_on_error=True)
-    def act(self, deed: Callable[[], None], done: str) -> None:
-        """Do something that takes a while, then say so, or why not."""
+    def act(self, deed: Callable[[Door], object], done: str) -> None:
+        """Do something that takes a while, then say so, or why not. The screen that wanted it may be gone by then."""
         try:
-            deed()
+            deed(self.door)
         except BottleError as error:
             self.call_from_thread(self.complain, error)
         else:

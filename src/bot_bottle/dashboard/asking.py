@@ -1,5 +1,6 @@
 """One ask, whole, and its answer. What is approved is what stands here: when the ask changes, the screen closes and says so."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from textual import on, work
@@ -13,6 +14,7 @@ from bot_bottle.bottles.always import Edit
 from bot_bottle.bottles.asks import AskView, read_narrow
 from bot_bottle.bottles.snapshot import Snapshot
 from bot_bottle.dashboard.confirm import Confirm
+from bot_bottle.dashboard.door import Door
 from bot_bottle.dashboard.draw import ask_lines
 from bot_bottle.dashboard.text import block
 from bot_bottle.errors import BottleError
@@ -90,7 +92,7 @@ class AskScreen(ModalScreen[None]):
         def answered(yes: bool | None) -> None:
             if yes and self.is_current:
                 ask = self.ask
-                self._do(lambda: self.app.door.approve_always(ask, planned), "approved for all bottles")
+                self._do(lambda door: door.approve_always(ask, planned), "approved for all bottles")
 
         lines = tuple(plain(each) for each in planned.diff)
         self.app.push_screen(Confirm(f"Write this into {planned.path}?", lines=lines), answered)
@@ -115,7 +117,7 @@ class AskScreen(ModalScreen[None]):
         text = event.value.strip()
         if self._writes == "deny":
             ask, reason = self.ask, text or "No."
-            self._do(lambda: self.app.door.deny(ask, reason), "denied")
+            self._do(lambda door: door.deny(ask, reason), "denied")
         elif self._writes == "answer":
             self._approve({"scope": "once", "narrow": {}, "answer": text})
         else:
@@ -126,12 +128,12 @@ class AskScreen(ModalScreen[None]):
 
     def _approve(self, said: dict[str, Any]) -> None:  # Any: JSON
         ask = self.ask
-        self._do(lambda: self.app.door.approve(ask, said), "approved")
+        self._do(lambda door: door.approve(ask, said), "approved")
 
-    def _do(self, deed: Any, done: str) -> None:  # Any: a function without arguments
-        ask = self.ask
+    def _do(self, deed: Callable[[Door], object], done: str) -> None:
+        app = self.app
         self.dismiss()
-        self.app.act(deed, f"{done}: {ask.title}")
+        app.act(deed, f"{done}: {self.ask.title}")
 
     def action_back(self) -> None:
         """Leave the line, then the screen."""

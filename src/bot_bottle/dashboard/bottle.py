@@ -141,7 +141,7 @@ class BottleScreen(Screen[None]):
         name = self.query_one("#given", Rows).chosen
         if name and self.query_one("#tabs", TabbedContent).active == "grants":
             slug = self.slug
-            self.app.act(lambda: self.app.door.revoke(slug, name), f"{name} is revoked.")
+            self.app.act(lambda door: door.revoke(slug, name), f"{name} is revoked.")
 
 
 def facts(view: BottleView, *, now: float) -> Text:

@@ -43,7 +43,7 @@ def ask_stop(app: "Dashboard", slug: str) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            app.act(lambda: app.door.stop(slug), f"{slug} has ended.")
+            app.act(lambda door: door.stop(slug), f"{slug} has ended.")
 
     app.push_screen(Confirm(f"End {slug}? Its agent is asked to stop, then ended."), answered)
 
@@ -53,6 +53,6 @@ def ask_remove(app: "Dashboard", slug: str) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            app.act(lambda: app.door.remove(slug), f"{slug} is removed.")
+            app.act(lambda door: door.remove(slug), f"{slug} is removed.")
 
     app.push_screen(Confirm(f"Remove the records of {slug}?"), answered)

@@ -11,6 +11,7 @@ from textual.widgets import Footer, Input, RichLog, Static
 
 from bot_bottle.bottles.asks import AskView
 from bot_bottle.bottles.snapshot import Snapshot
+from bot_bottle.dashboard.door import Door
 from bot_bottle.dashboard.draw import diff_line
 from bot_bottle.dashboard.text import line
 from bot_bottle.errors import BottleError
@@ -72,7 +73,7 @@ class PushScreen(Screen[None]):
         """Only what is on the screen."""
         if self._is_shown:
             ask = self.ask
-            self._do(lambda: self.app.door.approve(ask, {}), "The upstream has it.")
+            self._do(lambda door: door.approve(ask, {}), "The upstream has it.")
 
     def action_reject(self) -> None:
         """Ask for the reason first."""
@@ -84,9 +85,9 @@ class PushScreen(Screen[None]):
     def rejected(self, event: Input.Submitted) -> None:
         """The reason is written."""
         ask, reason = self.ask, event.value.strip()
-        self._do(lambda: self.app.door.deny(ask, reason), "The push is dropped.")
+        self._do(lambda door: door.deny(ask, reason), "The push is dropped.")
 
-    def _do(self, deed: Callable[[], None], done: str) -> None:
+    def _do(self, deed: Callable[[Door], object], done: str) -> None:
         app = self.app
         self.dismiss()
         app.act(deed, done)
