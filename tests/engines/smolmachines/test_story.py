@@ -123,8 +123,9 @@ def test_killed_keeper_leaves_no_machine(operator: Operator, folder: Path) -> No
     while [state for state in engine_machines(operator) if state == "running"]:
         assert time.monotonic() < deadline
         time.sleep(0.5)
-    bot_bottle(operator, "rm", "killed")
-    assert engine_machines(operator) == []
+    removed = bot_bottle(operator, "rm", "killed")
+    assert removed.returncode == 0, removed.stderr
+    assert engine_machines(operator) == [], removed.stderr
 
 
 def engine_machines(operator: Operator) -> list[str]:

@@ -31,6 +31,7 @@ ANSWERS_LIMIT = 1024 * 1024
 RAW_TIMEOUT_S = 20.0
 BRING_TIMEOUT_S = 120.0
 STEP_S = 0.002
+END_SEEN_S = 1.0
 WATCHER_TIMEOUT_S = 20.0
 TRIES = 2
 PROBE_TIMEOUT_S = 120.0
@@ -226,11 +227,17 @@ class Machine(RunningBottle):
     def code_of(self, number: int, ended: int | None) -> int:
         """The exit code of a command whose engine process ended. Called from the child's thread."""
         told = self.plan.told / str(number)
-        code = code_of(ended or 0, read_report(told), is_alive=self.is_alive() and not self._is_leaving)
+        report = read_report(told)
+        code = code_of(ended or 0, report, is_alive=not self._is_leaving and (report is not None or self._outlives()))
         for left in (told, told.with_suffix(".began"), self.plan.given / "commands" / f"{number}.json"):
             with contextlib.suppress(OSError):
                 left.unlink()
         return code
+
+    def _outlives(self) -> bool:
+        """Whether the machine goes on, a moment after a command in it ended without a word: its own end may come behind that."""
+        select.select([self.fileno()], [], [], END_SEEN_S)
+        return self.is_alive()
 
     def let_go(self) -> None:
         """Close every line, as the kernel does when the keeper is killed: the machine ends. A second time does nothing."""
