@@ -1,11 +1,11 @@
 """The reference page says what the models say."""
 
-import importlib.util
 import re
 import textwrap
 from pathlib import Path
 
 import pytest
+from own_scripts import load_script
 
 from bot_bottle.manifest.available import AVAILABLE
 from bot_bottle.manifest.model import Manifest
@@ -13,17 +13,12 @@ from bot_bottle.manifest.parse import parse
 from bot_bottle.manifest.schema import schema
 
 ROOT = Path(__file__).resolve().parents[3]
-SCRIPT = ROOT / "scripts" / "manifest_reference.py"
 BLOCK = re.compile(r"^( *)```yaml\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 EXAMPLES = [textwrap.dedent(match[2]) for match in BLOCK.finditer((ROOT / "docs/how-to/write-a-manifest.md").read_text())]
 
 
 def test_the_reference_page_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("manifest_reference", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script("manifest_reference")
     now = script.PAGE.read_text()
     assert script.page(now) == now, "run: python scripts/manifest_reference.py"
     assert set(script.SECTIONS.values()) >= set(schema()["$defs"])

@@ -1,24 +1,10 @@
 """The page of the Python interface says what the docstrings say, and all of them."""
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
+from own_scripts import load_script
 
 import bot_bottle
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "api_reference.py"
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("api_reference", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script
-
-
-REFERENCE = load()
+REFERENCE = load_script("api_reference")
 
 
 def test_the_page_of_the_python_interface_is_up_to_date() -> None:

@@ -1,25 +1,10 @@
 """The page of commands says what the commands say, and every command and option says what it is for."""
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import click
 import pytest
+from own_scripts import load_script
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "cli_reference.py"
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("cli_reference", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script
-
-
-REFERENCE = load()
+REFERENCE = load_script("cli_reference")
 COMMANDS = [
     pytest.param(command, context, id=context.command_path)
     for command, context in REFERENCE.commands(REFERENCE.app, click.Context(REFERENCE.app, info_name="bot-bottle"))

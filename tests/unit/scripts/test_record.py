@@ -1,27 +1,15 @@
 """The recorder draws what a terminal was sent, all of it and nothing else, and refuses what it does not understand."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
+from own_scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("record_script", ROOT / "scripts" / "record.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    sys.modules["record_script"] = script
-    spec.loader.exec_module(script)
-    return script
-
-
-RECORD = load()
+RECORD = load_script("record")
 
 
 def words(picture: str) -> str:

@@ -425,33 +425,35 @@ def write_new(paths: list[str]) -> tuple[str, str]:
 
 def race(target: str, seconds: float) -> str:
     """A file that is now a file, now a link to a file of the host, for a while and in the background."""
-    import time
 
-    if os.fork() == 0:
-        os.setsid()
-        for descriptor in range(3, 64):
-            try:
-                os.close(descriptor)
-            except OSError:
-                continue
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            with open(".race-file", "w") as file:
-                file.write("nothing here\n")
-            os.rename(".race-file", "raced")
-            os.symlink(target, ".race-link")
-            os.rename(".race-link", "raced")
-        os._exit(0)
-    return "done"
+    def once() -> None:
+        with open(".race-file", "w") as file:
+            file.write("nothing here\n")
+        os.rename(".race-file", "raced")
+        os.symlink(target, ".race-link")
+        os.rename(".race-link", "raced")
+
+    return again_and_again(once, seconds)
 
 
 def race_folder(target: str, seconds: float) -> str:
     """A folder that is now a folder, now a link to the folder of a file of the host."""
-    import time
-
     os.makedirs("raced-real", exist_ok=True)
     with open("raced-real/secret", "w") as file:
         file.write("nothing here\n")
+
+    def once() -> None:
+        for made in (os.path.dirname(target), "raced-real"):
+            os.symlink(made, ".race-folder")
+            os.rename(".race-folder", "raced-folder")
+
+    return again_and_again(once, seconds)
+
+
+def again_and_again(once: Callable[[], None], seconds: float) -> str:
+    """Do this for a while, in a child in the background that holds no stream of ours."""
+    import time
+
     if os.fork() == 0:
         os.setsid()
         for descriptor in range(3, 64):
@@ -461,9 +463,7 @@ def race_folder(target: str, seconds: float) -> str:
                 continue
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for made in (os.path.dirname(target), "raced-real"):
-                os.symlink(made, ".race-folder")
-                os.rename(".race-folder", "raced-folder")
+            once()
         os._exit(0)
     return "done"
 

@@ -67,7 +67,11 @@ def new_namespace(number: int, flags: int) -> str:
 def clone_into(number: int, flags: int) -> str:
     """clone(2) with these flags; a child that comes of it ends at once."""
     ctypes.set_errno(0)
-    made = LIBC.syscall(ctypes.c_long(number), ctypes.c_long(flags | signal.SIGCHLD), *[ctypes.c_long(0)] * 4)
+    return ended(LIBC.syscall(ctypes.c_long(number), ctypes.c_long(flags | signal.SIGCHLD), *[ctypes.c_long(0)] * 4))
+
+
+def ended(made: int) -> str:
+    """What came of a clone, in both of those that return from it: the child ends here."""
     if made == 0:
         os._exit(0)
     if made < 0:
@@ -153,13 +157,7 @@ def clone3(number: int | None, flags: int) -> str:
 
     arguments = ctypes.create_string_buffer(struct.pack("8Q", flags, 0, 0, 0, signal.SIGCHLD, 0, 0, 0))
     ctypes.set_errno(0)
-    made = LIBC.syscall(ctypes.c_long(number or 435), ctypes.byref(arguments), ctypes.c_long(64))
-    if made == 0:
-        os._exit(0)
-    if made < 0:
-        return errno.errorcode.get(ctypes.get_errno(), "?")
-    os.waitpid(made, 0)
-    return "ok"
+    return ended(LIBC.syscall(ctypes.c_long(number or 435), ctypes.byref(arguments), ctypes.c_long(64)))
 
 
 def trace_first() -> str:
